@@ -1,0 +1,1 @@
+"""Train, generate and evaluate: shards in, models, waveforms and scores out (a later step of the project)."""
