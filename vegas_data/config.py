@@ -51,7 +51,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
@@ -70,10 +70,11 @@ def load_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
             near = difflib.get_close_matches(key, fields, n=1)
             remedy = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(fields))}"
             raise RecipeError(f"{where}: unknown key {key!r}", remedy=remedy)
+    hints = _hints(typing.cast(Any, cls))
     values = {}
     for name, field in fields.items():
         if name in table:
-            values[name] = _convert(_hints(cls)[name], table[name], where=f"{where} {name}")
+            values[name] = _convert(hints[name], table[name], where=f"{where} {name}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise RecipeError(f"{where}: key {name!r} is missing", remedy=f"add {name} = …")
     try:
@@ -84,6 +85,9 @@ def load_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
 
 def _convert(kind: Any, value: Any, *, where: str) -> Any:
     origin = typing.get_origin(kind)
+    if origin in (types.UnionType, typing.Union):  # X | None: absent in the file means None
+        (kind,) = (arg for arg in typing.get_args(kind) if arg is not types.NoneType)
+        return _convert(kind, value, where=where)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if isinstance(value, Mapping):
             return load_table(kind, value, where=where)

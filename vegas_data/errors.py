@@ -38,7 +38,7 @@ Exit codes: 0 done · 1 checks found something · 2 usage or configuration · 3 
 later · 130/143 interrupted.
 """
 
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 EXIT_OK: Final = 0
 EXIT_FINDINGS: Final = 1
@@ -61,6 +61,17 @@ class VegasError(Exception):
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross process borders, whatever their constructors ask for."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[VegasError], args: tuple[Any, ...], state: dict[str, Any]) -> VegasError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class ManifestError(VegasError):

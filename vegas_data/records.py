@@ -132,6 +132,11 @@ class Clip:
         return source_of(self.video_id)
 
     @property
+    def source_local_id(self) -> str:
+        """The id within its source: the bare id for YouTube, else what stands after ``{source}-``."""
+        return self.video_id if self.source == "youtube" else self.video_id.partition("-")[2]
+
+    @property
     def duration_ms(self) -> int:
         return self.end_ms - self.start_ms
 
@@ -238,9 +243,26 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShardInfo:
-    """What a shard's side-car says of it; a shard exists if and only if its side-car does."""
+class Extent:
+    """Where the members of one example lie in a shard (headers and padding included), and their sha256."""
 
+    offset: int
+    num_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardInfo:
+    """What a shard's side-car says of it; a shard exists if and only if its side-car does.
+
+    Args:
+        sha256, num_bytes: of the tar. keys: of the examples, in order; extents: one for each key.
+        inputs: digest of everything that decided the bytes; recipe: digest of the recipe they were made with.
+        streams: name and digest of each, in the order of the members; weights: their encoders' weights.
+        tools: versions of what made the bytes.
+    """
+
+    schema: int = 1
     name: str
     category: str
     split: Split
@@ -248,9 +270,11 @@ class ShardInfo:
     sha256: str
     num_bytes: int
     keys: tuple[str, ...]
+    extents: tuple[Extent, ...] = ()
     inputs: str
     recipe: str
     streams: tuple[tuple[str, str], ...]
+    weights: tuple[tuple[str, str], ...] = ()
     tools: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -99,7 +99,7 @@ def run_ffmpeg(
         DependencyMissing: there is no ffmpeg.
     """
     limits = limits or Limits()
-    command = [str(find_ffmpeg()), "-nostdin" if stdin is None else "-y", "-hide_banner", "-loglevel", "error", *argv]
+    command = [str(find_ffmpeg()), "-y", "-nostdin", "-hide_banner", "-loglevel", "error", *argv]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
             command,

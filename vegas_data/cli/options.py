@@ -1,0 +1,74 @@
+"""Options that several verbs share, as plain decorators."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Part(click.ParamType[tuple[int, int]]):
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", str(value))
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            self.fail(f"{value!r} is not I/N with 1 <= I <= N, such as 3/16", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+def json_option(function: F) -> F:
+    """``--json``: the result as one JSON object on stdout, nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")(function)
+
+
+def workspace_options(function: F) -> F:
+    """``--workspace``, ``--recipe``, ``--categories``, ``--json``."""
+    for decorator in (
+        json_option,
+        click.option(
+            "--categories",
+            "categories_file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Another table of categories instead of the shipped manifests/categories.toml.",
+        ),
+        click.option(
+            "--recipe",
+            "recipe_name",
+            metavar="NAME|FILE",
+            help="A shipped recipe (vegas, demo, smoke) or a .toml file. [default: the workspace's own, else vegas]",
+        ),
+        click.option(
+            "--workspace",
+            "workspace_path",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path("vegas-workspace"),
+            show_default=True,
+            help="Folder that holds everything.",
+        ),
+    ):
+        function = decorator(function)
+    return function
+
+
+def selection_options(function: F) -> F:
+    """``--category``, ``--limit``, ``--part``, ``--dry-run``, ``--workers``."""
+    for decorator in (
+        click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
+        click.option(
+            "--workers",
+            type=click.IntRange(0, 1024),
+            default=None,
+            help="Worker processes; 0 works in this process, for debugging. [default: one per core]",
+        ),
+        click.option("--part", type=_Part(), help="Only part I of N, for job arrays."),
+        click.option("--limit", type=click.IntRange(1), help="At most this many clips or examples."),
+        click.option("--category", "category_names", multiple=True, help="Only this category; may be repeated."),
+    ):
+        function = decorator(function)
+    return function

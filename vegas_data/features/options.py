@@ -1,0 +1,109 @@
+"""What a recipe says about features: the streams, how pictures are framed and how flow is computed.
+
+Everything here is scientific: it enters the stream digest, except a stream's own name. Where features are
+computed (device, workers) is said by flags and never stands in a recipe.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+Crop = Literal["center", "squash"]
+AtEnds = Literal["repeat", "zero"]
+
+MAX_SIZE_PX: Final = 1024
+MAX_WINDOW: Final = 64
+MAX_BATCH_SIZE: Final = 1024
+MAX_FLOW_RATE_HZ: Final = 120
+RESERVED_NAMES: Final = frozenset({"audio"})  # the shard's own member, ``.audio.npy``
+_STREAM_NAME: Final = re.compile(r"[a-z0-9_]{1,32}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """How optical flow is computed and stored; the algorithm is TV-L1 (``features.tvl1``).
+
+    Args:
+        engine: who computes it.
+        rate_hz: pictures per second that flow is computed between; absent: the grid's frame rate. Displacements
+            at 15.625 Hz are 1.6 times those at 25 Hz, which the public UCF-101 weights were trained on.
+        bound_px: displacement that the largest 8-bit value stands for, at the size flow is computed at.
+        num_warps: warps per pyramid scale.
+        epsilon: an inner iteration ends the loop when it changes flow by less than this, root mean square, px.
+    """
+
+    engine: Literal["opencv"] = "opencv"
+    rate_hz: Fraction | None = None
+    bound_px: float = 20.0
+    num_warps: int = 5
+    epsilon: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.rate_hz is not None and not 0 < self.rate_hz <= MAX_FLOW_RATE_HZ:
+            raise ValueError(f"rate_hz must be above 0 and at most {MAX_FLOW_RATE_HZ}")
+        if not 0 < self.bound_px <= MAX_SIZE_PX:
+            raise ValueError(f"bound_px must be above 0 and at most {MAX_SIZE_PX}")
+        if self.num_warps < 1 or not 0 < self.epsilon < 1:
+            raise ValueError("num_warps must be at least 1, epsilon between 0 and 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamOptions:
+    """One kind of feature: an encoder, what it is shown, and how much of it makes one row.
+
+    Args:
+        name: extension of the shard member, ``.{name}.npy``; lower-case letters, digits and ``_``.
+        encoder: a name from ``features.encoders``.
+        size_px: side of the square that flow is computed on and that the encoder is shown.
+        crop: ``center`` cuts the central square, ``squash`` scales the whole picture to a square.
+        crop_fraction: side of the central square over the picture's short side; 0.875 is 224 out of 256.
+        window: flow fields that one row looks at, from its own frame forwards; 1 for a stream of pictures.
+        stride: steps from one field of a window to the next.
+        at_ends: beyond the example's last field, ``repeat`` it, or put ``zero`` motion.
+        flow: present for a stream of flow, absent for a stream of pictures.
+    """
+
+    name: str
+    encoder: str
+    size_px: int = 224
+    crop: Crop = "center"
+    crop_fraction: float = 1.0
+    window: int = 1
+    stride: int = 1
+    at_ends: AtEnds = "repeat"
+    flow: FlowOptions | None = None
+
+    def __post_init__(self) -> None:
+        if not _STREAM_NAME.fullmatch(self.name) or self.name in RESERVED_NAMES:
+            raise ValueError(
+                f"stream name {self.name!r}: 1 to 32 of a-z 0-9 _ are allowed, and not {', '.join(RESERVED_NAMES)}"
+            )
+        if not 16 <= self.size_px <= MAX_SIZE_PX:
+            raise ValueError(f"stream {self.name}: size_px must be 16 to {MAX_SIZE_PX}")
+        if not 0 < self.crop_fraction <= 1 or (self.crop == "squash" and self.crop_fraction != 1):
+            raise ValueError(f"stream {self.name}: crop_fraction is above 0 and at most 1; only center has one")
+        if not (1 <= self.window <= MAX_WINDOW and 1 <= self.stride <= MAX_WINDOW):
+            raise ValueError(f"stream {self.name}: window and stride must be 1 to {MAX_WINDOW}")
+        if self.flow is None and self.window != 1:
+            raise ValueError(f"stream {self.name}: window is for flow; a row of pictures is one picture")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureOptions:
+    """The streams of a recipe.
+
+    Args:
+        batch_size: rows per call of an encoder. Always this many, the last batch padded, because a network may
+            round differently for another batch size: it is part of what the bytes depend on.
+    """
+
+    streams: tuple[StreamOptions, ...]
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        names = [stream.name for stream in self.streams]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("at least one stream, and each name once")
+        if not 1 <= self.batch_size <= MAX_BATCH_SIZE:
+            raise ValueError(f"batch_size must be 1 to {MAX_BATCH_SIZE}")

@@ -1,0 +1,93 @@
+"""One clip: fetch its video, cut the span exactly, prove the cut by decoding it, commit it with its side-car."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from vegas_data.config import canonical, digest, load_table
+from vegas_data.errors import FetchError, MediaError
+from vegas_data.fetch.options import FetchOptions, SourceOptions
+from vegas_data.fetch.source import Source
+from vegas_data.media.cut import cut_clip
+from vegas_data.media.sandbox import ffmpeg_version
+from vegas_data.records import Clip, Media
+from vegas_data.workspace import Workspace, sha256_of
+
+STAGE_VERSION: Final = 1
+
+
+def fetch_digest(options: FetchOptions) -> str:
+    """Digest of all that decides a clip's bytes, ffmpeg's version apart (that stands in the side-car)."""
+    return digest("fetch", STAGE_VERSION, options)
+
+
+def clip_key(stage_digest: str, clip_id: str) -> str:
+    """Workspace key of a fetched clip; folders by two hex digits keep directories small."""
+    return f"clips/{stage_digest}/{digest(clip_id)[:2]}/{clip_id}.mp4"
+
+
+def read_media(workspace: Workspace, stage_digest: str, clip: Clip) -> Media | None:
+    """The media record of a clip, or None if it has not been fetched."""
+    key = clip_key(stage_digest, clip.id)
+    if not workspace.has_artefact(key):
+        return None
+    return load_table(Media, workspace.side_car(key), where=str(workspace.path(key)) + ".json")
+
+
+def make_fetcher(
+    options: FetchOptions, sources: tuple[SourceOptions, ...], workspace: Workspace
+) -> Callable[[Clip], Media]:
+    """A worker that fetches clips; its yt-dlp instances are made once and reused.
+
+    Raises (the worker):
+        VideoUnavailable, RateLimited, TransferFailed: the source's answer.
+        MediaError: the file is not what a clip needs. DependencyMissing: no ffmpeg.
+    """
+    from vegas_data.fetch.ytdlp import YtDlpSource
+
+    by_name: Mapping[str, Source] = {source.name: YtDlpSource(source, options) for source in sources}
+    stage_digest = fetch_digest(options)
+    tools = (("ffmpeg", ffmpeg_version()),)
+
+    def fetch_clip(clip: Clip) -> Media:
+        source = by_name.get(clip.source)
+        if source is None:
+            raise FetchError(
+                f"{clip.id}: no source called {clip.source!r} in this recipe",
+                remedy=f"known sources: {', '.join(sorted(by_name))}",
+            )
+        with workspace.scratch() as folder:
+            (folder / "in").mkdir()
+            video = source.fetch(clip, folder / "in")
+            target = folder / "clip.mp4"
+            media = _cut(clip, video, target, options, stage_digest, tools)
+            workspace.commit_artefact(clip_key(stage_digest, clip.id), target, canonical(media))
+        return media
+
+    return fetch_clip
+
+
+def _cut(
+    clip: Clip, video: Path, target: Path, options: FetchOptions, stage_digest: str, tools: tuple[tuple[str, str], ...]
+) -> Media:
+    try:
+        cut = cut_clip(video, target, start_ms=clip.start_ms, end_ms=clip.end_ms, options=options.cut)
+    except MediaError as error:
+        error.args = (f"{clip.id}: {error}",)
+        raise
+    return Media(
+        clip_id=clip.id,
+        video_id=clip.video_id,
+        start_ms=clip.start_ms,
+        duration_ms=cut.duration_ms,
+        sha256=sha256_of(target),
+        num_bytes=target.stat().st_size,
+        width=cut.width,
+        height=cut.height,
+        fps=f"{cut.fps.numerator}/{cut.fps.denominator}",
+        num_frames=cut.num_frames,
+        sample_rate_hz=options.cut.sample_rate_hz,
+        num_samples=cut.num_samples,
+        settings=stage_digest,
+        tools=tools,
+    )

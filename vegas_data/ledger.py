@@ -1,0 +1,130 @@
+"""Every attempt at every unit of every stage, in SQLite: what is settled, what failed and why.
+
+The ledger is the last in the order of truth (manifest, then artefacts, then ledger). Losing it loses no data: a
+unit whose artefact exists is done, and a unit that failed is tried again.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vegas_data.errors import WorkspaceError
+
+BUSY_TIMEOUT_S: Final = 60.0
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS attempts (
+    id INTEGER PRIMARY KEY,
+    stage TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    status TEXT NOT NULL,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    seconds REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS attempts_by_unit ON attempts (stage, digest, unit, id);
+CREATE TABLE IF NOT EXISTS runs (
+    id INTEGER PRIMARY KEY,
+    stage TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    units INTEGER NOT NULL,
+    seconds REAL NOT NULL
+);
+"""
+# The bug that can corrupt a database when two processes checkpoint a write-ahead log at once was fixed in these.
+_WAL_FIXED: Final = (3, 51, 3)
+_WAL_BACKPORTS: Final = ((3, 44, 6), (3, 50, 7))
+
+
+def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
+    """Whether this SQLite has the fix for the write-ahead-log reset bug."""
+    return version >= _WAL_FIXED or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_BACKPORTS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """The latest attempt at one unit; ``status`` is done, rejected, failed, retry or crashed."""
+
+    unit: str
+    status: str
+    code: str
+    message: str
+    seconds: float
+
+
+class Ledger:
+    """Append-only record of attempts; several processes may hold it at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            self._db.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe() else 'DELETE'}")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise self._broken(error) from None
+
+    def _broken(self, error: sqlite3.Error) -> WorkspaceError:
+        return WorkspaceError(
+            f"{self.path}: {error}",
+            remedy="if the disk is full make room; if the file is damaged delete it: it is rebuilt from the artefacts",
+        )
+
+    def close(self) -> None:
+        self._db.close()
+
+    def record(self, stage: str, digest: str, attempt: Attempt) -> None:
+        """Append one attempt, durably."""
+        row = (stage, digest, attempt.unit, attempt.status, attempt.code, attempt.message, attempt.seconds)
+        try:
+            self._db.execute(
+                "INSERT INTO attempts (stage, digest, unit, status, code, message, seconds) VALUES (?,?,?,?,?,?,?)", row
+            )
+        except sqlite3.Error as error:
+            raise self._broken(error) from None
+
+    def record_run(self, stage: str, digest: str, units: int, seconds: float) -> None:
+        """Append how long one run of a stage took, and how many units it settled."""
+        try:
+            self._db.execute(
+                "INSERT INTO runs (stage, digest, units, seconds) VALUES (?,?,?,?)", (stage, digest, units, seconds)
+            )
+        except sqlite3.Error as error:
+            raise self._broken(error) from None
+
+    def latest(self, stage: str, digest: str) -> dict[str, Attempt]:
+        """The latest attempt at each unit of a stage, by unit."""
+        query = (
+            "SELECT unit, status, code, message, seconds FROM attempts WHERE id IN "
+            "(SELECT max(id) FROM attempts WHERE stage = ? AND digest = ? GROUP BY unit) ORDER BY unit"
+        )
+        try:
+            rows = self._db.execute(query, (stage, digest)).fetchall()
+        except sqlite3.Error as error:
+            raise self._broken(error) from None
+        return {
+            unit: Attempt(unit=unit, status=status, code=code, message=message, seconds=seconds)
+            for unit, status, code, message, seconds in rows
+        }
+
+    def seconds_by_stage(self) -> dict[str, float]:
+        """Wall-clock seconds of each stage over all runs that settled at least one unit, in order of first run."""
+        query = "SELECT stage, sum(seconds) FROM runs WHERE units > 0 GROUP BY stage ORDER BY min(id)"
+        try:
+            return dict(self._db.execute(query).fetchall())
+        except sqlite3.Error as error:
+            raise self._broken(error) from None
+
+
+@contextmanager
+def open_ledger(path: Path) -> Iterator[Ledger]:
+    """Open the ledger at ``path``, making it if need be, and close it at the end."""
+    ledger = Ledger(path)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

@@ -1,0 +1,76 @@
+"""The typed view of one ``pipelines/*.toml``: every number that decides what a data set holds.
+
+Each table belongs to the stage that owns it; flags that change no result (workers, device, paths) are not here.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from vegas_data.config import digest, load_table, read_toml, shipped
+from vegas_data.demo import CorpusOptions
+from vegas_data.errors import RecipeError
+from vegas_data.features import FeatureOptions
+from vegas_data.fetch import FetchOptions, SourceOptions
+from vegas_data.shards import ShardOptions
+from vegas_data.split import SplitOptions
+from vegas_data.units import Grid
+from vegas_data.verify import VerifyOptions
+
+DEFAULT: Final = "vegas"
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One recipe.
+
+    Args:
+        corpus: the embedded corpus to render and fetch from; only demo and test recipes have one.
+    """
+
+    name: str
+    schema: int = SCHEMA
+    title: str = ""
+    sources: tuple[SourceOptions, ...] = (SourceOptions(),)
+    grid: Grid = field(default_factory=Grid)
+    fetch: FetchOptions = field(default_factory=FetchOptions)
+    verify: VerifyOptions
+    split: SplitOptions = field(default_factory=SplitOptions)
+    features: FeatureOptions
+    shards: ShardOptions = field(default_factory=ShardOptions)
+    corpus: CorpusOptions | None = None
+
+    def __post_init__(self) -> None:
+        if self.schema != SCHEMA:
+            raise ValueError(f"this version reads recipes of schema {SCHEMA}, not {self.schema}")
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything in the recipe that decides results."""
+        return digest("recipe", self)
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The file of a recipe: a path that ends in ``.toml``, or the name of a shipped one.
+
+    Raises:
+        RecipeError: no recipe of that name ships.
+    """
+    if name_or_path.endswith(".toml"):
+        return Path(name_or_path)
+    folder = shipped("pipelines")
+    path = folder / f"{name_or_path}.toml"
+    if not name_or_path.isidentifier() or not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        raise RecipeError(f"no recipe called {name_or_path!r}", remedy=f"give a .toml file, or one of: {known}")
+    return path
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        RecipeError: unknown key, wrong type, refused value; the message names file, table and remedy.
+    """
+    return load_table(Recipe, read_toml(path), where=path.name)

@@ -1,0 +1,156 @@
+"""Run one stage over its units: what is pending goes to the executor, what comes back goes to the ledger.
+
+A unit is *settled* when its artefact exists (the truth) or when the ledger says that the world spoke its last word
+about it (``rejected``). Everything else is pending, so that a run killed at any moment is simply run again. Retryable
+errors are tried again in rounds, with back-off and full jitter, up to the stage's ``max_attempts``.
+"""
+
+import hashlib
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from vegas_data.errors import EXIT_LATER, EXIT_OK, EXIT_RETRY, RateLimited
+from vegas_data.ledger import Attempt, Ledger
+from vegas_data.run.executors import Executor
+from vegas_data.run.stage import CRASHED, Outcome, Stage, Unit
+
+FIRST_DELAY_S: Final = 1.0
+LONGEST_DELAY_S: Final = 30.0
+
+
+class Progress(Protocol):
+    """Told of a stage's course; the CLI draws bars with it."""
+
+    def start(self, stage: str, total: int) -> None: ...
+    def advance(self, outcome: Outcome) -> None: ...
+    def finish(self) -> None: ...
+
+
+@dataclass
+class Summary:
+    """What one run of a stage came to. ``counts`` are units by final status, settled ones before included."""
+
+    stage: str
+    digest: str
+    total: int = 0
+    already: int = 0
+    seconds: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    failures: list[Attempt] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 75 when a host asked us to slow down, or 4 when a retry could help."""
+        if self.codes[RateLimited.code]:
+            return EXIT_LATER
+        return EXIT_RETRY if self.counts["failed"] or self.counts["crashed"] else EXIT_OK
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "stage": self.stage,
+            "digest": self.digest,
+            "units": self.total,
+            "already_settled": self.already,
+            "outcomes": dict(sorted(self.counts.items())),
+            "reasons": dict(sorted(self.codes.items())),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def in_part(unit_id: str, part: tuple[int, int] | None) -> bool:
+    """Whether a unit belongs to part I of N (1-based), by hash: stable whatever else is in the list."""
+    if part is None:
+        return True
+    return int.from_bytes(hashlib.sha256(unit_id.encode()).digest()[:8], "big") % part[1] == part[0] - 1
+
+
+def run_stage(
+    stage: Stage[Any],
+    units: Sequence[Unit],
+    *,
+    is_done: Callable[[Any], bool],
+    ledger: Ledger,
+    executor: Executor,
+    progress: Progress,
+    again: bool = False,
+) -> Summary:
+    """Bring every unit to its end and say what became of each.
+
+    Args:
+        is_done: whether a unit's artefact exists and is fresh. again: try rejected units once more, too.
+
+    Raises:
+        VegasError: a fatal one (missing dependency, full disk) stopped the stage; what is done stays done.
+    """
+    start = time.monotonic()
+    summary = Summary(stage=stage.name, digest=stage.digest, total=len(units))
+    before = ledger.latest(stage.name, stage.digest)
+    pending: list[Unit] = []
+    for unit in units:
+        last = before.get(unit.id)
+        if is_done(unit):
+            summary.counts["done"] += 1
+            if last is None or last.status != "done":  # lost ledger, or killed between artefact and ledger
+                ledger.record(
+                    stage.name, stage.digest, Attempt(unit=unit.id, status="done", code="", message="", seconds=0.0)
+                )
+        elif last is not None and last.status == "rejected" and not again:
+            _count(summary, last)
+        else:
+            pending.append(unit)
+    summary.already = len(units) - len(pending)
+    progress.start(stage.name, len(pending))
+    try:
+        for outcome in _rounds(stage, pending, executor):
+            attempt = _record(ledger, stage, outcome)
+            if outcome.status != "retry":
+                _count(summary, attempt)
+                progress.advance(outcome)
+    finally:
+        progress.finish()
+        summary.seconds = time.monotonic() - start
+        ledger.record_run(stage.name, stage.digest, len(pending), summary.seconds)
+    return summary
+
+
+def _rounds(stage: Stage[Any], pending: Iterable[Unit], executor: Executor) -> Iterable[Outcome]:
+    """Outcomes of all units; a unit may come several times as ``retry`` before its last one."""
+    todo = {unit.id: unit for unit in pending}
+    for attempt_number in range(1, stage.max_attempts + 1):
+        retry = {}
+        if not todo:
+            return
+        for outcome in executor.map(stage, list(todo.values())):
+            if outcome.status == "fatal":
+                assert outcome.error is not None
+                raise outcome.error
+            if outcome.status == "retry" and attempt_number < stage.max_attempts:
+                retry[outcome.unit] = todo[outcome.unit]
+            elif outcome.status == "retry":
+                outcome = replace(outcome, status="crashed" if outcome.code == CRASHED else "failed")
+            yield outcome
+        todo = retry
+        if todo:
+            longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**attempt_number)
+            time.sleep(random.uniform(FIRST_DELAY_S, longest))  # noqa: S311 - jitter, not a secret
+
+
+def _record(ledger: Ledger, stage: Stage[Any], outcome: Outcome) -> Attempt:
+    message = "".join(c if c.isprintable() else " " for c in outcome.message)[:500]
+    attempt = Attempt(
+        unit=outcome.unit, status=outcome.status, code=outcome.code, message=message, seconds=outcome.seconds
+    )
+    ledger.record(stage.name, stage.digest, attempt)
+    return attempt
+
+
+def _count(summary: Summary, attempt: Attempt) -> None:
+    summary.counts[attempt.status] += 1
+    if attempt.status != "done":
+        summary.codes[attempt.code] += 1
+        summary.failures.append(attempt)

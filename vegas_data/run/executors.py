@@ -1,0 +1,199 @@
+"""Map a stage over units: in this process (serial), or in worker processes (pool). Same outcomes from each.
+
+The pool is our own because the standard ones cannot say which unit a killed worker held: ``multiprocessing.Pool``
+never returns then, ``ProcessPoolExecutor`` gives up on every unit. Here each worker has its own pipe and holds one
+unit at a time; a worker that dies or overstays the deadline is replaced, and its unit is named in the outcome.
+"""
+
+import ctypes
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Final, Protocol
+
+from vegas_data.errors import VegasError
+from vegas_data.run.stage import CRASHED, DEADLINE, Outcome, Stage, Unit, Worker, attempt
+
+_PR_SET_PDEATHSIG: Final = 1
+_READY: Final = "ready"
+
+
+class Executor(Protocol):
+    """Anything that maps a stage over units; outcomes come in any order, one for each unit."""
+
+    def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]: ...
+
+
+class _DeadlinePassed(BaseException):
+    """Raised by the alarm inside a serial attempt; no worker may catch it."""
+
+
+class SerialExecutor:
+    """One unit after the other in this process: for debugging. The deadline holds in the main thread only."""
+
+    def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]:
+        worker = stage.make_worker()
+        for unit in units:
+            yield self._attempt(worker, unit, stage.deadline_s)
+
+    @staticmethod
+    def _attempt(worker: Worker, unit: Unit, deadline_s: float) -> Outcome:
+        if threading.current_thread() is not threading.main_thread():
+            return attempt(worker, unit)
+
+        def on_alarm(*_: object) -> None:
+            raise _DeadlinePassed
+
+        before = signal.signal(signal.SIGALRM, on_alarm)
+        signal.setitimer(signal.ITIMER_REAL, deadline_s)
+        try:
+            return attempt(worker, unit)
+        except _DeadlinePassed:
+            return _late(unit, deadline_s)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def _late(unit: Unit, deadline_s: float) -> Outcome:
+    message = f"{unit.id}: no result within {deadline_s:.0f} s"
+    return Outcome(unit=unit.id, status="retry", code=DEADLINE, message=message, seconds=deadline_s)
+
+
+def _work(make_worker: Callable[[], Worker], pipe: Connection) -> None:
+    """A worker process: build the worker once, then one outcome per unit, until the pipe closes."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    try:
+        worker = make_worker()
+    except VegasError as error:
+        pipe.send(Outcome(unit="", status="fatal", code=error.code, message=str(error), error=error))
+        return
+    pipe.send(_READY)
+    while True:
+        try:
+            unit = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(attempt(worker, unit))
+
+
+@dataclass
+class _Seat:
+    """One worker process, its pipe, and what it holds."""
+
+    process: BaseProcess
+    pipe: Connection
+    ready: bool = False
+    unit: Unit | None = None
+    since: float = 0.0
+
+
+class PoolExecutor:
+    """``workers`` processes, started fresh (never forked), each with one unit at a time."""
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ValueError("a pool needs at least one worker")
+        self.workers = workers
+
+    def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]:
+        queue = iter(units)
+        first = [unit for _, unit in zip(range(self.workers), queue, strict=False)]
+        waiting = list(reversed(first))
+        seats = [self._hire(stage) for _ in first]
+        try:
+            while any(seat.unit for seat in seats) or waiting:
+                for seat in seats:
+                    if seat.ready and seat.unit is None:
+                        self._give(seat, waiting, queue)
+                yield from self._collect(stage, seats, waiting)
+        finally:
+            self._dismiss(seats)
+
+    @staticmethod
+    def _hire(stage: Stage[Any]) -> _Seat:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(stage.make_worker, theirs), daemon=False)
+        process.start()
+        theirs.close()
+        return _Seat(process=process, pipe=ours)
+
+    @staticmethod
+    def _give(seat: _Seat, waiting: list[Unit], queue: Iterator[Unit]) -> None:
+        unit = waiting.pop() if waiting else next(queue, None)
+        if unit is None:
+            return
+        seat.unit, seat.since = unit, time.monotonic()
+        try:
+            seat.pipe.send(unit)
+        except BrokenPipeError:  # it died while idle: ``_collect`` sees that and names the unit
+            return
+
+    def _collect(self, stage: Stage[Any], seats: list[_Seat], waiting: list[Unit]) -> Iterator[Outcome]:
+        """Yield what has come in; replace workers that died or are late."""
+        now = time.monotonic()
+        busy = [seat for seat in seats if seat.unit or not seat.ready]
+        due = min((seat.since + stage.deadline_s for seat in busy if seat.unit), default=now + 60.0)
+        came = set(wait([seat.pipe for seat in busy], timeout=max(0.0, due - now)))
+        for number, seat in enumerate(seats):
+            unit = seat.unit
+            if seat.pipe in came:
+                message = self._receive(seat)
+                if isinstance(message, Outcome):
+                    seat.unit = None
+                    yield message
+                elif message == _READY:
+                    seat.ready = True
+                else:  # the pipe closed: the process is gone
+                    seats[number] = self._replace(stage, seat)
+                    if unit is None:
+                        raise RuntimeError(f"stage {stage.name}: a worker died while starting ({_cause(seat.process)})")
+                    died = f"{unit.id}: the worker process died at work on it ({_cause(seat.process)})"
+                    yield Outcome(
+                        unit=unit.id,
+                        status="crashed",
+                        code=CRASHED,
+                        message=died,
+                        seconds=time.monotonic() - seat.since,
+                    )
+            elif unit is not None and time.monotonic() - seat.since > stage.deadline_s:
+                seats[number] = self._replace(stage, seat)
+                yield _late(unit, stage.deadline_s)
+
+    @staticmethod
+    def _receive(seat: _Seat) -> object:
+        try:
+            return seat.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return None
+
+    def _replace(self, stage: Stage[Any], seat: _Seat) -> _Seat:
+        self._dismiss([seat])
+        return self._hire(stage)
+
+    @staticmethod
+    def _dismiss(seats: list[_Seat]) -> None:
+        for seat in seats:
+            seat.pipe.close()
+            if seat.unit is not None or not seat.ready:
+                seat.process.kill()
+        for seat in seats:
+            seat.process.join(timeout=5)
+            if seat.process.is_alive():
+                seat.process.kill()
+                seat.process.join()
+
+
+def _cause(process: BaseProcess) -> str:
+    code = process.exitcode
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"{name}, perhaps out of memory" if -code == signal.SIGKILL else name
+    return f"exit code {code}"

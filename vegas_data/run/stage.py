@@ -1,0 +1,96 @@
+"""What a stage is, and one attempt at one unit of it.
+
+A stage package gives a *worker factory*; the factory runs once per process, the worker takes one unit, commits its
+artefact, returns a record and raises. ``attempt`` is the only place of the project that catches ``Exception``.
+"""
+
+import errno
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+
+from vegas_data.errors import EXIT_DEPENDENCY, MediaError, VegasError, VideoUnavailable, WorkspaceError
+
+Status = Literal["done", "rejected", "failed", "retry", "crashed", "fatal"]
+
+CRASHED: Final = "crashed"
+DEADLINE: Final = "deadline"
+_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
+class Unit(Protocol):
+    """What a stage works on: a frozen, picklable record with an id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+U = TypeVar("U", bound=Unit)
+Worker = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(Generic[U]):
+    """A name, the digest of everything that decides its results, and how to make a worker.
+
+    Args:
+        make_worker: picklable; called once in each process.
+        deadline_s: wall-clock seconds one attempt may take. max_attempts: before a retryable error is final.
+    """
+
+    name: str
+    digest: str
+    make_worker: Callable[[], Worker]
+    deadline_s: float = 600.0
+    max_attempts: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one attempt.
+
+    ``done``; ``rejected``: the world's last word; ``failed``: an error that another attempt would repeat now;
+    ``retry``: it may pass (a killed worker, too); ``crashed``: our bug; ``fatal``: the whole stage must stop.
+    """
+
+    unit: str
+    status: Status
+    result: Any = None
+    code: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    error: VegasError | None = None
+
+
+def outcome_of_error(unit: str, error: VegasError, seconds: float) -> Outcome:
+    """Classify an error of the project's own tree."""
+    status: Status = "failed"
+    if error.retryable:
+        status = "retry"
+    elif error.exit_code == EXIT_DEPENDENCY or isinstance(error, WorkspaceError):
+        status = "fatal"
+    elif isinstance(error, MediaError | VideoUnavailable):
+        status = "rejected"
+    return Outcome(unit=unit, status=status, code=error.code, message=str(error), seconds=seconds, error=error)
+
+
+def attempt(worker: Worker, unit: Unit) -> Outcome:
+    """Let ``worker`` try ``unit`` once; every exception becomes an outcome."""
+    start = time.monotonic()
+    try:
+        result = worker(unit)
+    except VegasError as error:
+        return outcome_of_error(unit.id, error, time.monotonic() - start)
+    except Exception as error:  # noqa: BLE001 - the one place: a bug in one unit must not lose the others
+        seconds = time.monotonic() - start
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            full = WorkspaceError(
+                f"{error.filename or 'workspace'}: {error.strerror}", remedy="mend the disk, then run again"
+            )
+            return outcome_of_error(unit.id, full, seconds)
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+        return Outcome(unit=unit.id, status="crashed", code=CRASHED, message=message, seconds=seconds)
+    return Outcome(unit=unit.id, status="done", result=result, seconds=time.monotonic() - start)
