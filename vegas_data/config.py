@@ -86,6 +86,8 @@ def load_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
 def _convert(kind: Any, value: Any, *, where: str) -> Any:
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):  # X | None: absent in the file means None
+        if value is None:  # TOML has no null; side-cars do
+            return None
         (kind,) = (arg for arg in typing.get_args(kind) if arg is not types.NoneType)
         return _convert(kind, value, where=where)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):

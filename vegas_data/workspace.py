@@ -173,7 +173,7 @@ class Workspace:
 
     def commit_file(self, key: str, file: Path) -> None:
         """Move ``file`` (made in ``scratch``) to ``key`` atomically and durably."""
-        _place(file, self.path(key))
+        place_file(file, self.path(key))
 
     def commit_artefact(self, key: str, content: Path | bytes, side_car: Mapping[str, Any]) -> None:
         """Put content at ``key`` and then its side-car: from that moment on the artefact exists."""
@@ -251,12 +251,13 @@ def place_bytes(path: Path, data: bytes, *, tmp: Path) -> None:
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
-        _place(Path(name), path)
+        place_file(Path(name), path)
     finally:
         Path(name).unlink(missing_ok=True)
 
 
-def _place(file: Path, path: Path) -> None:
+def place_file(file: Path, path: Path) -> None:
+    """Move a finished file to ``path`` (same file system) durably: fsync, rename, fsync of the folder."""
     file.chmod(0o644)
     _fsync(file)
     if not path.parent.is_dir():

@@ -82,6 +82,8 @@ class YtDlpSource:
         url = self._url.replace("{id}", clip.source_local_id)
         try:
             self._downloader.extract_info(url, download=True)
+        except LimitExceeded as error:
+            raise LimitExceeded(f"{clip.id}: {error}") from None
         except yt_dlp.utils.YoutubeDLError as error:
             self._fail(clip, error)
         files = sorted(path for path in into.iterdir() if path.is_file())
@@ -110,6 +112,7 @@ def _http_status(error: BaseException | None) -> int | None:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if isinstance(error, HTTPError):
+            error.close()  # it holds the connection open
             return int(error.status)
         info = getattr(error, "exc_info", None)
         cause = getattr(error, "cause", None) or (info[1] if info else None)

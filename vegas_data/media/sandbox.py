@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from vegas_data.errors import DecodeFailed, DependencyMissing, LimitExceeded, MediaError
 
@@ -117,6 +117,8 @@ def run_ffmpeg(
         finally:
             child.kill()
             child.wait()
+            if child.stdin is not None:
+                _close(child.stdin)
         log.seek(0)
         if code != 0:
             raise _failure(what, code, log.read().decode("utf-8", "replace"))
@@ -129,6 +131,13 @@ def _feed(child: subprocess.Popen[bytes], chunks: Iterable[bytes]) -> None:
             child.stdin.write(chunk)
         child.stdin.close()
     except BrokenPipeError:  # ffmpeg ended early: its exit code and log say why
+        return
+
+
+def _close(pipe: IO[bytes]) -> None:
+    try:
+        pipe.close()
+    except BrokenPipeError:  # what was still buffered for an ffmpeg that is gone
         return
 
 

@@ -9,7 +9,7 @@ import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -69,41 +69,50 @@ def in_part(unit_id: str, part: tuple[int, int] | None) -> bool:
     return int.from_bytes(hashlib.sha256(unit_id.encode()).digest()[:8], "big") % part[1] == part[0] - 1
 
 
-def run_stage(
-    stage: Stage[Any],
-    units: Sequence[Unit],
-    *,
-    is_done: Callable[[Any], bool],
-    ledger: Ledger,
-    executor: Executor,
-    progress: Progress,
-    again: bool = False,
-) -> Summary:
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A stage bound to its units.
+
+    Args:
+        is_done: whether a unit's artefact exists and is fresh.
+    """
+
+    stage: Stage[Any]
+    units: Sequence[Unit]
+    is_done: Callable[[Any], bool]
+
+
+def preview(work: Work, ledger: Ledger | None, *, again: bool = False) -> Summary:
+    """Say what ``run_stage`` would find, and do nothing: settled units by status, the others as ``pending``."""
+    stage = work.stage
+    summary = Summary(stage=stage.name, digest=stage.digest, total=len(work.units))
+    before = ledger.latest(stage.name, stage.digest) if ledger else {}
+    summary.counts["pending"] = len(_pending(work, before, summary, again=again))
+    summary.already = summary.total - summary.counts["pending"]
+    return summary
+
+
+def run_stage(work: Work, *, ledger: Ledger, executor: Executor, progress: Progress, again: bool = False) -> Summary:
     """Bring every unit to its end and say what became of each.
 
     Args:
-        is_done: whether a unit's artefact exists and is fresh. again: try rejected units once more, too.
+        again: try rejected units once more, too.
 
     Raises:
         VegasError: a fatal one (missing dependency, full disk) stopped the stage; what is done stays done.
     """
     start = time.monotonic()
-    summary = Summary(stage=stage.name, digest=stage.digest, total=len(units))
+    stage = work.stage
+    summary = Summary(stage=stage.name, digest=stage.digest, total=len(work.units))
     before = ledger.latest(stage.name, stage.digest)
-    pending: list[Unit] = []
-    for unit in units:
+    pending = _pending(work, before, summary, again=again)
+    waiting = {unit.id for unit in pending}
+    for unit in work.units:  # a ledger that was lost, or a run killed between artefact and ledger
         last = before.get(unit.id)
-        if is_done(unit):
-            summary.counts["done"] += 1
-            if last is None or last.status != "done":  # lost ledger, or killed between artefact and ledger
-                ledger.record(
-                    stage.name, stage.digest, Attempt(unit=unit.id, status="done", code="", message="", seconds=0.0)
-                )
-        elif last is not None and last.status == "rejected" and not again:
-            _count(summary, last)
-        else:
-            pending.append(unit)
-    summary.already = len(units) - len(pending)
+        if unit.id not in waiting and (last is None or last.status not in ("done", "rejected")):
+            settled = Attempt(unit=unit.id, status="done", code="", message="", seconds=0.0)
+            ledger.record(stage.name, stage.digest, settled)
+    summary.already = len(work.units) - len(pending)
     progress.start(stage.name, len(pending))
     try:
         for outcome in _rounds(stage, pending, executor):
@@ -116,6 +125,20 @@ def run_stage(
         summary.seconds = time.monotonic() - start
         ledger.record_run(stage.name, stage.digest, len(pending), summary.seconds)
     return summary
+
+
+def _pending(work: Work, before: Mapping[str, Attempt], summary: Summary, *, again: bool) -> list[Unit]:
+    """The units that are not settled; the settled ones are counted."""
+    pending: list[Unit] = []
+    for unit in work.units:
+        last = before.get(unit.id)
+        if work.is_done(unit):
+            summary.counts["done"] += 1
+        elif last is not None and last.status == "rejected" and not again:
+            _count(summary, last)
+        else:
+            pending.append(unit)
+    return pending
 
 
 def _rounds(stage: Stage[Any], pending: Iterable[Unit], executor: Executor) -> Iterable[Outcome]:

@@ -10,6 +10,7 @@ import multiprocessing
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -103,16 +104,14 @@ class PoolExecutor:
         self.workers = workers
 
     def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]:
-        queue = iter(units)
-        first = [unit for _, unit in zip(range(self.workers), queue, strict=False)]
-        waiting = list(reversed(first))
-        seats = [self._hire(stage) for _ in first]
+        queue = deque(units)
+        seats = [self._hire(stage) for _ in range(min(self.workers, len(queue)))]
         try:
-            while any(seat.unit for seat in seats) or waiting:
+            while queue or any(seat.unit for seat in seats):
                 for seat in seats:
-                    if seat.ready and seat.unit is None:
-                        self._give(seat, waiting, queue)
-                yield from self._collect(stage, seats, waiting)
+                    if seat.ready and seat.unit is None and queue:
+                        self._give(seat, queue.popleft())
+                yield from self._collect(stage, seats)
         finally:
             self._dismiss(seats)
 
@@ -126,17 +125,14 @@ class PoolExecutor:
         return _Seat(process=process, pipe=ours)
 
     @staticmethod
-    def _give(seat: _Seat, waiting: list[Unit], queue: Iterator[Unit]) -> None:
-        unit = waiting.pop() if waiting else next(queue, None)
-        if unit is None:
-            return
+    def _give(seat: _Seat, unit: Unit) -> None:
         seat.unit, seat.since = unit, time.monotonic()
         try:
             seat.pipe.send(unit)
         except BrokenPipeError:  # it died while idle: ``_collect`` sees that and names the unit
             return
 
-    def _collect(self, stage: Stage[Any], seats: list[_Seat], waiting: list[Unit]) -> Iterator[Outcome]:
+    def _collect(self, stage: Stage[Any], seats: list[_Seat]) -> Iterator[Outcome]:
         """Yield what has come in; replace workers that died or are late."""
         now = time.monotonic()
         busy = [seat for seat in seats if seat.unit or not seat.ready]
@@ -158,7 +154,7 @@ class PoolExecutor:
                     died = f"{unit.id}: the worker process died at work on it ({_cause(seat.process)})"
                     yield Outcome(
                         unit=unit.id,
-                        status="crashed",
+                        status="retry",
                         code=CRASHED,
                         message=died,
                         seconds=time.monotonic() - seat.since,

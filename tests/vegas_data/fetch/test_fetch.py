@@ -1,0 +1,177 @@
+"""Fetching with the real yt-dlp from a loopback server that misbehaves in every way we name."""
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vegas_data.config import canonical
+from vegas_data.errors import (
+    DecodeFailed,
+    FetchError,
+    LimitExceeded,
+    MediaError,
+    ProbeFailed,
+    RateLimited,
+    TransferFailed,
+    VegasError,
+    VideoUnavailable,
+)
+from vegas_data.fetch import FetchOptions, SourceOptions, clip_key, fetch_digest, make_fetcher, read_media
+from vegas_data.fetch.failures import classify
+from vegas_data.records import Clip, Media
+from vegas_data.workspace import Workspace, sha256_of
+
+# yt-dlp leaves the sockets of failed downloads to the garbage collector, which tells pytest
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+
+OPTIONS = FetchOptions(max_source_bytes=3_000_000)
+
+
+@pytest.fixture
+def server(counting_video: Path) -> Iterator[str]:
+    video = counting_video.read_bytes()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.strip("/").removesuffix(".mp4")
+            if name.isdigit():
+                self.send_error(int(name))
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp4")
+            body = {"cut": video[: len(video) // 2], "html": b"<html>consent</html>"}.get(name, video)
+            if name != "endless":
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            try:
+                self.wfile.write(body)
+                while name == "endless":
+                    self.wfile.write(b"\0" * (1 << 20))
+            except ConnectionError:
+                return
+
+        do_HEAD = do_GET  # noqa: N815 - the name http.server asks for
+
+        def log_message(self, *_: Any) -> None: ...
+
+    class Quiet(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None: ...
+
+    with Quiet(("127.0.0.1", 0), Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}/{{id}}.mp4"
+        httpd.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create(tmp_path / "w", "")
+
+
+@pytest.fixture
+def fetcher(server: str, workspace: Workspace) -> Callable[[Clip], Media]:
+    return make_fetcher(OPTIONS, (SourceOptions(name="local", url=server, extractors=("generic",)),), workspace)
+
+
+def clip(name: str, start_ms: int = 1000, end_ms: int = 5000) -> Clip:
+    return Clip(video_id=f"local-{name}", start_ms=start_ms, end_ms=end_ms, categories=("drum",))
+
+
+def test_a_fetched_clip_is_committed_with_what_is_true_of_it(
+    fetcher: Callable[[Clip], Media], workspace: Workspace
+) -> None:
+    media = fetcher(clip("good_video"))
+    assert (media.num_frames, media.num_samples, media.duration_ms, media.fps) == (100, 192_000, 4000, "25/1")
+    digest = fetch_digest(OPTIONS)
+    assert read_media(workspace, digest, clip("good_video")) == media
+    assert media.sha256 == sha256_of(workspace.path(clip_key(digest, media.clip_id)))
+    assert canonical(media)["settings"] == digest
+    assert list((workspace.root / "tmp").iterdir()) == []
+
+
+def test_one_reused_downloader_fetches_several(fetcher: Callable[[Clip], Media]) -> None:
+    first, second = fetcher(clip("one__video")), fetcher(clip("two__video"))
+    assert first.sha256 == second.sha256
+    assert first.clip_id != second.clip_id
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "code"),
+    [
+        ("404", VideoUnavailable, "removed"),
+        ("410", VideoUnavailable, "removed"),
+        ("403", VideoUnavailable, "private"),
+        ("451", VideoUnavailable, "region"),
+        ("429", RateLimited, "rate_limited"),
+        ("500", TransferFailed, "transfer_failed"),
+        ("503", TransferFailed, "transfer_failed"),
+        ("cut", DecodeFailed, "decode_failed"),
+        ("endless", LimitExceeded, "limit_exceeded"),
+        ("html", VegasError, ""),
+    ],
+)
+def test_every_failure_has_its_class(
+    fetcher: Callable[[Clip], Media], workspace: Workspace, name: str, kind: type[VegasError], code: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        fetcher(clip(name))
+    assert caught.value.code == (code or caught.value.code)
+    assert f"local-{name}" in str(caught.value)
+    assert list(workspace.root.rglob("*.mp4")) == []
+    assert list((workspace.root / "tmp").iterdir()) == []
+
+
+def test_a_page_instead_of_a_video_is_no_success(fetcher: Callable[[Clip], Media]) -> None:
+    with pytest.raises((ProbeFailed, TransferFailed, MediaError)):
+        fetcher(clip("html"))
+
+
+def test_only_allowed_extractors_answer(server: str, workspace: Workspace) -> None:
+    youtube_only = make_fetcher(OPTIONS, (SourceOptions(name="local", url=server),), workspace)
+    with pytest.raises(FetchError, match="No suitable extractor"):
+        youtube_only(clip("good_video"))
+
+
+def test_a_clip_of_an_unknown_source_is_named(fetcher: Callable[[Clip], Media]) -> None:
+    with pytest.raises(FetchError, match="no source called 'youtube'"):
+        fetcher(Clip(video_id="--PJHxphWEs", start_ms=0, end_ms=4000, categories=("drum",)))
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("[youtube] abc: Private video. Sign in if you've been granted access", "private"),
+        ("[youtube] abc: Video unavailable. This video has been removed by the uploader", "removed"),
+        ("[youtube] abc: Video unavailable. The account associated with this video has been terminated", "removed"),
+        ("[youtube] abc: The uploader has not made this video available in your country", "region"),
+        ("[youtube] abc: Sign in to confirm your age. This video may be inappropriate for some users.", "age"),
+        ("[youtube] abc: Join this channel to get access to members-only content", "members_only"),
+        ("[youtube] abc: Sign in to confirm you're not a bot", "rate_limited"),
+        ("[youtube] abc: Video unavailable. Your account has been rate-limited by YouTube", "rate_limited"),
+        ("[youtube] abc: nsig extraction failed", "transfer_failed"),
+    ],
+)
+def test_what_youtube_says(message: str, code: str) -> None:
+    assert classify("clip", message, None, status_is_final=False).code == code
+
+
+def test_youtubes_403_is_not_a_private_video() -> None:
+    assert classify("clip", "HTTP Error 403: Forbidden", 403, status_is_final=False).code == "transfer_failed"
+
+
+def test_messages_cannot_write_on_the_terminal() -> None:
+    error = classify("clip", "evil \x1b[31m title\nsecond line", None, status_is_final=False)
+    assert "\x1b" not in str(error)
+    assert "\n" not in str(error)
+
+
+def test_the_digest_sees_the_cut_and_not_the_deadline() -> None:
+    assert fetch_digest(OPTIONS) == fetch_digest(replace(OPTIONS, deadline_s=1.0, max_source_bytes=1))
+    assert fetch_digest(OPTIONS) != fetch_digest(replace(OPTIONS, cut=replace(OPTIONS.cut, crf=30)))
