@@ -189,7 +189,7 @@ def _compare(entry: ModelEntry, path: Path, digest: str, *, recorded: str) -> No
     if (pinned and digest != pinned) or not digest.startswith(entry.sha256_prefix):
         wanted = pinned or f"{entry.sha256_prefix}…"
         remedy = entry.remedy
-        if recorded and pinned == recorded:
+        if recorded and entry.sha256 == FIRST_FETCH:
             remedy = (
                 f"if the new file is the right one, delete {_side_car(cache_folder() / entry.file)} and fetch again"
             )

@@ -4,6 +4,8 @@ stdout is for results, so that ``--json`` can be piped.
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -76,3 +78,63 @@ def print_summary(summary: Summary) -> None:
     console.print(table, markup=False)
     if len(summary.failures) > SHOWN_FAILURES:
         console.print(f"  … and {len(summary.failures) - SHOWN_FAILURES} more: vegas-data status --failures")
+
+
+def print_demo(summary: Summary) -> None:
+    """One line per stage of the demo: its planted failures are no news, the page lists them."""
+    counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.counts.items()))
+    Console(file=sys.stderr, highlight=False).print(f"[bold]{summary.stage}[/]: {counts} in {summary.seconds:.1f} s")
+
+
+def print_status(result: dict[str, Any]) -> None:
+    """A workspace's state as a small table."""
+    console = Console(highlight=False)
+    clips, verify, examples = result["clips"], result["verify"], result["examples"]
+    recipe = result["recipe"]
+    table = Table(box=None, pad_edge=False, show_header=False, title_justify="left")
+    table.add_row("workspace", f"{result['workspace']} (recipe {recipe['name']}, {recipe['digest']})")
+    reasons = ", ".join(f"{n} {code}" for code, n in clips["failed"].items()) or "none failed"
+    table.add_row("clips", f"{clips['listed']} listed, {clips['fetched']} fetched; {reasons}")
+    verdicts = f"{verify['accepted']} accepted, {verify['rejected']} rejected, {verify['undecided']} undecided"
+    table.add_row("windows", f"{verify['windows']}: {verdicts} (uncalibrated)")
+    by_category = ", ".join(f"{n} {name}" for name, n in examples["by_category"].items() if n)
+    table.add_row(
+        "examples", f"{examples['count']}, {examples['hours']:.2f} h" + (f": {by_category}" if by_category else "")
+    )
+    table.add_row(
+        "shards", f"{len(result['shards'])} with {sum(shard['examples'] for shard in result['shards'])} examples"
+    )
+    console.print(table, markup=False)
+    for failure in result.get("failures", ()):
+        console.print(f"{failure['clip']}  {failure['reason']}  {failure['message']}", markup=False)
+
+
+def print_findings(checked: int, findings: list[Any]) -> None:
+    """What ``check`` found, each finding with its remedy."""
+    for finding in findings:
+        where = f"{finding.file}, {finding.key}" if finding.key else finding.file
+        click.echo(f"{click.style(finding.code, fg='red', bold=True)} {where}: {finding.message}")
+        click.echo(f"  remedy: {finding.remedy}")
+    click.echo(f"{checked} files read, {len(findings)} findings")
+
+
+def print_rows(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """Rows as a plain table on stdout."""
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(row[column]) for column in columns))
+    Console(highlight=False).print(table, markup=False)
+
+
+@contextmanager
+def download_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar for one download; told of (bytes so far, bytes in all or 0)."""
+    with RichProgress(console=Console(stderr=True, quiet=quiet)) as bars:
+        task = bars.add_task(name, total=None)
+
+        def tell(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total or None)
+
+        yield tell

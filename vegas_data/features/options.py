@@ -1,7 +1,7 @@
 """What a recipe says about features: the streams, how pictures are framed and how flow is computed.
 
-Everything here is scientific: it enters the stream digest, except a stream's own name. Where features are
-computed (device, workers) is said by flags and never stands in a recipe.
+Everything here decides bytes and enters the stream digest. Where features are computed (device, workers) is said
+by flags and never stands in a recipe.
 """
 
 import re

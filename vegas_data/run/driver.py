@@ -82,6 +82,13 @@ class Work:
     is_done: Callable[[Any], bool]
 
 
+def pending_units(work: Work, ledger: Ledger, *, again: bool = False) -> list[Unit]:
+    """The units that ``run_stage`` would work on."""
+    stage = work.stage
+    before = ledger.latest(stage.name, stage.digest)
+    return _pending(work, before, Summary(stage=stage.name, digest=stage.digest), again=again)
+
+
 def preview(work: Work, ledger: Ledger | None, *, again: bool = False) -> Summary:
     """Say what ``run_stage`` would find, and do nothing: settled units by status, the others as ``pending``."""
     stage = work.stage

@@ -1,0 +1,204 @@
+"""From a URL to shards on six clips, by the commands a user types; and what they say when something is wrong."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.commands import shard_digests, vegas, vegas_json
+from vegas_data.workspace import sha256_of
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished workspace of the smoke recipe; tests that change something take a copy."""
+    workspace = tmp_path_factory.mktemp("smoke") / "w"
+    fetched = vegas_json("fetch", "--workspace", workspace, "--recipe", "smoke", "--workers", "2")
+    assert {stage["stage"]: stage["outcomes"] for stage in fetched["stages"]} == {
+        "corpus": {"done": 5},
+        "fetch": {"done": 5, "rejected": 1},
+    }
+    vegas_json("verify", "--workspace", workspace)
+    vegas_json("featurize", "--workspace", workspace)
+    return workspace
+
+
+def test_what_came_out(smoke: Path) -> None:
+    status = vegas_json("status", "--workspace", smoke, "--failures")
+    assert status["clips"] == {"listed": 6, "fetched": 5, "failed": {"removed": 1}}
+    assert status["verify"]["windows"] == 10
+    assert status["verify"]["truth"]["precision"] == 1.0
+    assert status["verify"]["truth"]["recall"] >= 0.8
+    assert status["examples"]["by_category"]["drum"] >= 3
+    assert sum(shard["examples"] for shard in status["shards"]) == status["examples"]["count"]
+    (failure,) = status["failures"]
+    assert failure["reason"] == "removed"
+    assert vegas_json("check", "--workspace", smoke)["findings"] == []
+
+
+def test_the_shards_read_back_with_features_and_sound(smoke: Path) -> None:
+    from vegas_data.shards import read_shard
+
+    for tar in sorted((smoke / "shards").rglob("*.tar")):
+        for example in read_shard(tar):
+            frames = example.meta.num_frames
+            assert frames == (example.meta.end_ms - example.meta.start_ms) * 125 // 8000
+            assert {name: array.shape for name, array in example.streams.items()} == {
+                "lite0": (frames, 1280),
+                "flow_lite0": (frames, 1280),
+            }
+            assert example.audio.shape == (1024 * frames,)
+            assert example.audio.any()
+
+
+def test_a_second_run_does_nothing_and_changes_nothing(smoke: Path) -> None:
+    before = {
+        path: sha256_of(path)
+        for path in smoke.rglob("*")
+        if path.is_file() and path.suffix in (".tar", ".json", ".mp4", ".npy")
+    }
+    for verb in ("fetch", "verify", "featurize"):
+        result = vegas_json(verb, "--workspace", smoke)
+        assert all(stage["units"] == stage["already_settled"] for stage in result["stages"])
+    assert {path: sha256_of(path) for path in before} == before
+
+
+def test_one_worker_serial_and_a_job_array_make_the_same_shards(smoke: Path, tmp_path: Path) -> None:
+    serial, parts = tmp_path / "serial", tmp_path / "parts"
+    for verb in ("fetch", "verify", "featurize"):
+        vegas_json(verb, "--workspace", serial, "--recipe", "smoke", "--workers", "0")
+        for part in ("2/2", "1/2"):
+            vegas_json(verb, "--workspace", parts, "--recipe", "smoke", "--workers", "1", "--part", part)
+    vegas_json("featurize", "--workspace", parts)
+    assert shard_digests(serial) == shard_digests(smoke)
+    assert shard_digests(parts) == shard_digests(smoke)
+
+
+def test_nothing_is_left_lying_about(smoke: Path) -> None:
+    assert not (smoke / "tmp").exists()
+    assert [path for path in smoke.rglob("*") if path.name.startswith((".", "tmp"))] == []
+
+
+def test_a_lost_ledger_is_rebuilt(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    (tmp_path / "w" / "ledger.sqlite").unlink()
+    fetched = vegas_json("fetch", "--workspace", tmp_path / "w")["stages"][-1]
+    assert fetched["outcomes"] == {"done": 5, "rejected": 1}
+    assert fetched["already_settled"] == 5, "only the clip that had failed is asked for again"
+
+
+def test_a_new_threshold_scores_nothing_again(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    recipe = tmp_path / "strict.toml"
+    text = (smoke / "recipe.toml").read_text(encoding="utf-8")
+    recipe.write_text(text.replace("accept = 0.08\nreject = 0.08", "accept = 1.0\nreject = 1.0"), encoding="utf-8")
+    stale = vegas("featurize", "--workspace", tmp_path / "w", "--recipe", recipe)
+    assert stale.returncode == 3
+    assert "vegas-data verify" in stale.stderr
+    (stage,) = vegas_json("verify", "--workspace", tmp_path / "w", "--recipe", recipe)["stages"]
+    assert stage["units"] == stage["already_settled"] == 5
+    assert vegas_json("status", "--workspace", tmp_path / "w")["examples"]["count"] == 0
+    features = vegas_json("featurize", "--workspace", tmp_path / "w")["stages"]
+    assert features[0]["units"] == 0
+    assert shard_digests(tmp_path / "w") == {}, "shards whose examples are gone are removed"
+
+
+def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
+    result = vegas_json("fetch", "--workspace", tmp_path / "w", "--recipe", "smoke", "--dry-run")
+    assert result["stages"][0]["outcomes"] == {"pending": 6}
+    assert not (tmp_path / "w" / "clips").exists()
+    drum = vegas_json("fetch", "--workspace", tmp_path / "w", "--dry-run", "--category", "drum", "--limit", "2")
+    assert drum["stages"][0]["outcomes"] == {"pending": 2}
+
+
+def test_one_flipped_byte_is_found_and_its_example_named(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    tar = next(iter(sorted((tmp_path / "w" / "shards").rglob("*.tar"))))
+    data = bytearray(tar.read_bytes())
+    data[len(data) // 2] ^= 1
+    tar.write_bytes(data)
+    result = vegas_json("check", "--workspace", tmp_path / "w", expect=1)
+    assert result["findings"]
+    assert all(str(tar) == finding["file"] and finding["remedy"] for finding in result["findings"])
+    assert any(finding["key"] for finding in result["findings"])
+    told = vegas("check", "--workspace", tmp_path / "w")
+    assert told.returncode == 1
+    assert tar.name in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["fetch", "--category", "drumm", "--recipe", "smoke"], 2, ["unknown category 'drumm'", "did you mean 'drum'"]),
+        (["fetch", "--recipe", "nonesuch"], 2, ["no recipe called 'nonesuch'", "smoke"]),
+        (["fetch", "--recipe", "{misspelt}"], 2, ["misspelt.toml", "unknown key 'windw_ms'", "window_ms"]),
+        (["fetch", "--manifest", "{hostile}"], 3, ["hostile.csv, line 2", "../../etc/passwd", "remedy"]),
+        (["fetch"], 3, ["no manifest yet", "--manifest"]),
+        (["verify", "--recipe", "smoke"], 3, ["no manifest yet"]),
+        (["status"], 3, ["not a vegas-data workspace"]),
+        (["fetch", "--part", "5/4"], 2, ["5/4"]),
+        (["frobnicate"], 2, ["frobnicate"]),
+    ],
+)
+def test_bad_input_is_named_with_its_remedy(tmp_path: Path, arguments: list[str], code: int, words: list[str]) -> None:
+    (tmp_path / "misspelt.toml").write_text('name = "x"\n[verify]\nwindw_ms = 2000\n', encoding="utf-8")
+    hostile = "video_id,start_ms,end_ms,category\n../../etc/passwd,0,10000,drum\n"
+    (tmp_path / "hostile.csv").write_text(hostile, encoding="utf-8")
+    named = {"misspelt": tmp_path / "misspelt.toml", "hostile": tmp_path / "hostile.csv"}
+    done = vegas(*(argument.format(**named) for argument in arguments), cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_category_nobody_can_judge_ends_with_the_command_that_helps(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    table = tmp_path / "categories.toml"
+    from vegas_data.config import shipped
+
+    text = shipped("manifests/categories.toml").read_text(encoding="utf-8")
+    start = text.index('name = "drum"')
+    seen = text.index("seen_classes", start)
+    table.write_text(
+        text[:seen] + "seen_classes = []\n" + text[text.index("\n", text.index("]", seen)) :], encoding="utf-8"
+    )
+    done = vegas("verify", "--workspace", tmp_path / "w", "--categories", table)
+    assert done.returncode == 5, done.stderr
+    assert "picture of drum" in done.stderr
+    assert "siglip2" in done.stderr
+
+
+def test_no_gpu_is_an_error_and_not_a_traceback(smoke: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    done = vegas("featurize", "--workspace", smoke, "--gpu")
+    assert done.returncode == 5
+    assert "error:" in done.stderr
+    assert "remedy:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_commands_at_once_are_told_apart(smoke: Path, tmp_path: Path) -> None:
+    from vegas_data.workspace import Workspace
+
+    shutil.copytree(smoke, tmp_path / "w")
+    with Workspace(tmp_path / "w").lock():
+        error = vegas_json("verify", "--workspace", tmp_path / "w", expect=75)
+    assert error["error"] == "locked"
+    assert str(os.getpid()) in error["message"]
+
+
+def test_the_page_and_its_summary(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    vegas_json("report", "--workspace", tmp_path / "w")
+    summary = json.loads((tmp_path / "w" / "summary.json").read_text(encoding="utf-8"))
+    assert set(summary) == {"schema", "clips", "verify", "examples", "shards", "seconds"}
+    assert {shard["name"]: shard["sha256"] for shard in summary["shards"]} == {
+        name.removesuffix(".json"): digest for name, digest in shard_digests(smoke).items()
+    }
+    page = (tmp_path / "w" / "report.html").read_text(encoding="utf-8")
+    assert "uncalibrated" in page

@@ -1,0 +1,219 @@
+"""A small hand-made workspace in which every number can be counted on one's fingers, and media for it.
+
+clip              category        what it is                      how it ended
+demo-drum-whole   drum            clean, 6 s                      3 windows accepted: one example of 6 s
+demo-drum-middle  drum            target in the middle only       1 of 3 accepted: one example of 2 s
+demo-drum-missed  drum            clean, its last window missed   2 of 3 accepted: one example of 4 s
+demo-dog-silent   dog             silent                          rejected: silent, 2 windows, 500 ms of tail
+demo-dog-gone     dog             404                             failed: removed
+demo-dog-broken   dog             truncated                       failed: decode_failed
+demo-dog-later    dog             clean                           not fetched yet
+"""
+
+import dataclasses
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vegas_data.media.mux import write_mp4
+from vegas_data.records import Category, Clip, Decision, Example, Media, ShardInfo, Verdict
+from vegas_data.report import Failure, ReportData, Threshold, Truth, WindowScores
+from vegas_data.workspace import Workspace
+
+START_MS = 400
+RULE = "all_sides"
+
+
+def make_clip(name: str, *categories: str, duration_ms: int = 6000) -> Clip:
+    return Clip(video_id=f"demo-{name}", start_ms=START_MS, end_ms=START_MS + duration_ms, categories=categories)
+
+
+def make_media(clip: Clip, duration_ms: int | None = None) -> Media:
+    duration_ms = duration_ms or clip.duration_ms
+    return Media(
+        clip_id=clip.id,
+        video_id=clip.video_id,
+        start_ms=clip.start_ms,
+        duration_ms=duration_ms,
+        sha256="ab" * 32,
+        num_bytes=12_345,
+        width=64,
+        height=48,
+        fps="25/1",
+        num_frames=duration_ms // 40,
+        sample_rate_hz=48_000,
+        num_samples=duration_ms * 48,
+        settings="0123456789ab",
+    )
+
+
+def make_verdicts(clip: Clip, category: str, *reasons: str) -> list[Verdict]:
+    verdicts = []
+    for index, reason in enumerate(reasons):
+        decision: Decision = "accepted" if reason == "ok" else "undecided" if reason == "tie" else "rejected"
+        start_ms = clip.start_ms + 2000 * index
+        verdicts.append(
+            Verdict(
+                category=category,
+                clip_id=clip.id,
+                video_id=clip.video_id,
+                start_ms=start_ms,
+                end_ms=start_ms + 2000,
+                decision=decision,
+                reason=reason,
+                rule=RULE,
+            )
+        )
+    return verdicts
+
+
+def make_scores(verdict: Verdict, heard: float, seen: float) -> WindowScores:
+    return WindowScores(
+        clip_id=verdict.clip_id,
+        start_ms=verdict.start_ms,
+        end_ms=verdict.end_ms,
+        signals={"rms_dbfs": -120.0 if verdict.reason == "silent" else -20.0, "motion": 0.5},
+        scores={"ears": {verdict.category: heard}, "eyes": {verdict.category: seen}},
+    )
+
+
+def make_example(clip: Clip, category: str, first: int, last: int) -> Example:
+    return Example(
+        category=category,
+        clip_id=clip.id,
+        video_id=clip.video_id,
+        start_ms=clip.start_ms + 2000 * first,
+        end_ms=clip.start_ms + 2000 * (last + 1),
+    )
+
+
+@pytest.fixture(scope="session")
+def planted() -> ReportData:
+    whole, middle, missed = (make_clip(f"drum-{name}", "drum") for name in ("whole", "middle", "missed"))
+    silent = make_clip("dog-silent", "dog", duration_ms=4500)
+    gone, broken, later = (make_clip(f"dog-{name}", "dog") for name in ("gone", "broken", "later"))
+    verdicts = [
+        *make_verdicts(whole, "drum", "ok", "ok", "ok"),
+        *make_verdicts(middle, "drum", "not_heard", "ok", "not_heard"),
+        *make_verdicts(missed, "drum", "ok", "ok", "not_seen"),
+        *make_verdicts(silent, "dog", "silent", "silent"),
+    ]
+    examples = (
+        make_example(whole, "drum", 0, 2),
+        make_example(middle, "drum", 1, 1),
+        make_example(missed, "drum", 0, 1),
+    )
+    shard = ShardInfo(
+        name="drum-train-000000.tar",
+        category="drum",
+        split="train",
+        profile="train",
+        sha256="cd" * 32,
+        num_bytes=2_000_000,
+        keys=(examples[0].id, examples[1].id),
+        inputs="0123456789ab",
+        recipe="0123456789ab",
+        streams=(("lite0", "aa"), ("flow_lite0", "bb")),
+    )
+    return ReportData(
+        recipe_name="demo",
+        digests=(("recipe", "0123456789ab"),),
+        categories=(
+            Category(name="drum", title="Drum"),
+            Category(name="dog", title="Dog"),
+        ),
+        clips=(whole, middle, missed, silent, gone, broken, later),
+        media={clip.id: make_media(clip) for clip in (whole, middle, missed, silent)},
+        failures=(
+            Failure(clip_id=gone.id, code="removed", message="HTTP Error 404: Not Found"),
+            Failure(clip_id=broken.id, code="decode_failed", message="the picture ends at 3.1 s"),
+        ),
+        verdicts=tuple(verdicts),
+        scores=tuple(
+            make_scores(v, 0.01 if v.reason in ("not_heard", "silent") else 0.6, 0.1 if v.reason == "not_seen" else 0.9)
+            for v in verdicts
+        ),
+        thresholds=(
+            Threshold(scorer="ears", side="heard", accept=0.08, reject=0.08),
+            Threshold(scorer="eyes", side="seen", accept=0.3, reject=0.2),
+        ),
+        examples=examples,
+        splits={whole.video_id: "train", middle.video_id: "train", missed.video_id: "test"},
+        shards=(shard,),
+        seconds=(("fetch", 1.5), ("verify", 2.25)),
+        truth=(
+            make_truth(whole, "drum", "", "accepted", True, True, True),
+            make_truth(middle, "drum", "middle_only", "accepted", False, True, False),
+            make_truth(missed, "drum", "", "accepted", True, True, True),
+            make_truth(silent, "dog", "silent", "rejected:silent", False, False),
+            make_truth(gone, "dog", "gone_404", "failed:removed"),
+            make_truth(broken, "dog", "truncated", "failed:decode_failed"),
+            make_truth(later, "dog", "", "accepted", True, True, True),
+        ),
+        tools=(("ffmpeg", "7.0.2"),),
+        command_options="--workspace demo-workspace",
+    )
+
+
+def make_truth(clip: Clip, category: str, fault: str, expected: str, *window_truth: bool) -> Truth:
+    return Truth(
+        clip_id=clip.id,
+        category=category,
+        fault=fault,
+        expected=expected,
+        window_truth=window_truth,
+        onsets_ms=(clip.start_ms + 1000, clip.start_ms + 2500) if any(window_truth) else (),
+        licence="CC0-1.0",
+    )
+
+
+@pytest.fixture(scope="session")
+def media_path(planted: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A drawn clip for every fetched one: a bright square that jumps to the right at every second, with a click."""
+    folder = tmp_path_factory.mktemp("clips")
+    for clip_id, media in planted.media.items():
+        sound = np.zeros(media.num_samples, dtype=np.float32)
+        sound[::48_000] = 0.8
+        write_mp4(
+            folder / f"{clip_id}.mp4",
+            (draw_square(index) for index in range(media.num_frames)),
+            size=(media.width, media.height),
+            fps=Fraction(media.fps),
+            audio=sound,
+        )
+    return lambda clip_id: folder / f"{clip_id}.mp4"
+
+
+def draw_square(index: int) -> np.ndarray:
+    picture = np.full((48, 64, 3), 40, dtype=np.uint8)
+    left = 4 + 6 * (index // 25)
+    picture[16:32, left : left + 16] = (230, 160, 60)
+    return picture
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create(tmp_path / "workspace", 'name = "demo"\n')
+
+
+@pytest.fixture(scope="session")
+def hostile(planted: ReportData) -> ReportData:
+    """The same data, with markup wherever a stranger can write."""
+    attack = "<script>alert('x')</script><img src=http://evil.example/x onerror=alert(1)>\"'&\udcff\u202e"
+    first, *rest = planted.failures
+    return dataclasses.replace(
+        planted,
+        recipe_name=f"demo{attack}",
+        failures=(dataclasses.replace(first, message=attack, code=f"removed{attack}"), *rest),
+        verdicts=tuple(
+            dataclasses.replace(v, reason=f"{v.reason}{attack}") if v.reason == "silent" else v
+            for v in planted.verdicts
+        ),
+        truth=tuple(dataclasses.replace(t, licence=attack, fault=t.fault and t.fault + attack) for t in planted.truth),
+        categories=(Category(name="drum", title=f"Drum{attack}"), Category(name="dog", title="Dog")),
+        tools=((f"ffmpeg{attack}", attack),),
+        command_options=f"--workspace {attack}",
+    )

@@ -1,0 +1,104 @@
+"""The bench on which the tests of this folder make shards: a workspace, real clips, small feature files."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from vegas_data.config import canonical
+from vegas_data.records import Example, Media, ShardInfo, Split
+from vegas_data.shards import ExampleSource, FeatureFile, ShardOptions, ShardPlan, make_shard_writer, plan_shards
+from vegas_data.shards.npy import npy_bytes
+from vegas_data.units import Grid
+from vegas_data.workspace import Workspace
+
+CLIP_MS = 4000
+
+
+@dataclass
+class Bench:
+    """Makes sources, plans and shards in one workspace."""
+
+    workspace: Workspace
+    clip: bytes
+    grid: Grid = field(default_factory=Grid)
+    width: int = 8
+    streams: dict[str, str] = field(default_factory=lambda: {"lite0": "a" * 12, "flow_lite0": "b" * 12})
+
+    def media(self, video_id: str) -> tuple[str, Media]:
+        """Commit a clip of ``video_id`` from 30 s on."""
+        clip_id = f"{video_id}_{30_000:09d}"
+        key = f"clips/c/{clip_id}.mp4"
+        media = Media(
+            clip_id=clip_id,
+            video_id=video_id,
+            start_ms=30_000,
+            duration_ms=CLIP_MS,
+            sha256=hashlib.sha256(self.clip).hexdigest(),
+            num_bytes=len(self.clip),
+            width=64,
+            height=48,
+            fps="25/1",
+            num_frames=100,
+            sample_rate_hz=48_000,
+            num_samples=48_000 * 4,
+            settings="c" * 12,
+            tools=(("ffmpeg", "7.0"),),
+        )
+        if not self.workspace.has_artefact(key):
+            self.workspace.commit_artefact(key, self.clip, canonical(media))
+        return key, media
+
+    def source(
+        self,
+        video_id: str = "demo-000",
+        *,
+        start_ms: int = 30_000,
+        end_ms: int = 32_000,
+        category: str = "drum",
+        split: Split = "train",
+    ) -> ExampleSource:
+        """An example whose features are drawn by its id."""
+        media_key, media = self.media(video_id)
+        example = Example(category=category, clip_id=media.clip_id, video_id=video_id, start_ms=start_ms, end_ms=end_ms)
+        num_frames = self.grid.num_frames(example.duration_ms)
+        random = np.random.default_rng(list(example.id.encode()))
+        features = []
+        for stream, digest in self.streams.items():
+            content = npy_bytes(random.normal(size=(num_frames, self.width)).astype(np.float16))
+            key = f"features/{digest}/{example.id}.npy"
+            side_car = {
+                "schema": 1,
+                "stream": stream,
+                "digest": digest,
+                "weights": "d" * 12,
+                "media_sha256": media.sha256,
+                "start_ms": start_ms - media.start_ms,
+                "end_ms": end_ms - media.start_ms,
+                "rate_hz": str(self.grid.frame_rate_hz),
+                "window": 10 if stream.startswith("flow") else 1,
+                "stride": 1,
+                "shape": [num_frames, self.width],
+                "dtype": "float16",
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "tools": {"torch": "2.13.0"},
+            }
+            self.workspace.commit_artefact(key, content, side_car)
+            features.append(FeatureFile.from_side_car(key, self.workspace.side_car(key)))
+        return ExampleSource(
+            example=example, split=split, media=media, media_key=media_key, features=tuple(features), licence="CC0-1.0"
+        )
+
+    def plan(self, *sources: ExampleSource, max_examples: int = 1000, max_bytes: int = 2**29) -> list[ShardPlan]:
+        options = ShardOptions(max_examples=max_examples, max_bytes=max_bytes)
+        return plan_shards(sources, streams=self.streams, options=options, grid=self.grid, recipe="e" * 12)
+
+    def write(self, plan: ShardPlan) -> ShardInfo:
+        return make_shard_writer(ShardOptions(), self.workspace, self.grid)(plan)
+
+    def shard(self, *sources: ExampleSource) -> Path:
+        """Plan and write one shard and return its path."""
+        (plan,) = self.plan(*sources)
+        self.write(plan)
+        return self.workspace.path(plan.key)

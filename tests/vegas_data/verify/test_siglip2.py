@@ -1,0 +1,152 @@
+"""SigLIP 2 through the real loading code of transformers, on a tiny network that the test builds and saves."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from verify_cases import photograph, still_window
+
+from vegas_data.errors import WeightsMissing
+from vegas_data.records import Category
+from vegas_data.verify import ScorerOptions
+from vegas_data.verify.scorers import SHIPPED
+
+transformers = pytest.importorskip("transformers")
+
+import torch  # noqa: E402
+
+from vegas_data.verify.scorers.siglip2 import (  # noqa: E402
+    Siglip2Scorer,
+    find_snapshot,
+    load_siglip2,
+    prepare_pictures,
+    read_normalisation,
+    snapshot_digest,
+)
+
+WORDS = ("a", "photo", "of", "drum", "dog", "drumming", "person")
+DRUM = Category(name="drum", title="Drum", prompts=("A photo of a drum", "a person drumming"))
+DOG = Category(name="dog", title="Dog", prompts=("a dog",))
+SOUND = np.zeros(32_000, dtype=np.float32)
+
+
+def save_tiny_siglip(folder: Path) -> Path:
+    """A SigLIP of two layers with random weights, a tokenizer of seven words, and its preprocessor."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**layers, "vocab_size": 32, "max_position_embeddings": 12, "bos_token_id": 0, "eos_token_id": 1}
+    vision = {**layers, "image_size": 64, "patch_size": 16}
+    torch.manual_seed(7)
+    network = transformers.SiglipModel(transformers.SiglipConfig(text_config=text, vision_config=vision))
+    with torch.no_grad():
+        network.logit_scale.fill_(2.0)
+        network.logit_bias.fill_(-1.0)
+    network.save_pretrained(folder)
+    vocabulary = {token: index for index, token in enumerate(("<pad>", "</s>", "<unk>", *WORDS))}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+    preprocessor = {"size": {"height": 64, "width": 64}, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_siglip(tmp_path_factory.mktemp("siglip"))
+
+
+@pytest.fixture(scope="module")
+def scorer(snapshot: Path) -> Siglip2Scorer:
+    options = ScorerOptions(name="siglip2", side="seen", accept=0.1, reject=0.01, model=str(snapshot))
+    loaded = SHIPPED["siglip2"].build(options, SHIPPED["siglip2"].digest(options))
+    assert isinstance(loaded, Siglip2Scorer)
+    return loaded
+
+
+def test_scores_are_those_of_the_whole_model(scorer: Siglip2Scorer) -> None:
+    frames = np.stack([photograph("drum_toms"), photograph("dog_husky"), photograph("wrong_panda")])
+    prompts = [prompt.lower() for prompt in (*DRUM.prompts, *DOG.prompts)]
+    tokens = scorer.tokenizer(prompts, padding="max_length", max_length=12, return_tensors="pt")
+    with torch.inference_mode():
+        out = scorer.model(
+            input_ids=tokens["input_ids"], pixel_values=prepare_pictures(frames, scorer.normalisation)
+        ).logits_per_image
+    probabilities = torch.sigmoid(out).numpy()
+    expected = [probabilities[:, :2].max(axis=1).mean(), probabilities[:, 2].mean()]
+    moon = Category(name="moon", title="Moon")
+    scores = scorer.score([still_window(frames, SOUND)], [DRUM, moon, DOG])
+    np.testing.assert_allclose(scores[0, [0, 2]], expected, rtol=1e-5)
+    assert np.isnan(scores[0, 1])
+    assert np.ptp(probabilities) > 0.01, "the tiny network tells its inputs apart"
+
+
+def test_prompts_are_read_in_lower_case_and_to_full_length(scorer: Siglip2Scorer) -> None:
+    window = still_window(photograph("drum_toms")[None], SOUND)
+    upper = Category(name="drum", title="Drum", prompts=tuple(prompt.upper() for prompt in DRUM.prompts))
+    long = Category(name="drum", title="Drum", prompts=(" ".join(["drum"] * 40),))
+    scores = scorer.score([window], [DRUM, upper, long])
+    assert scores[0, 0] == scores[0, 1]
+    assert 0 < scores[0, 2] < 1
+
+
+def test_pictures_are_squeezed_into_the_square_without_a_crop(snapshot: Path) -> None:
+    normalisation = read_normalisation(snapshot / "preprocessor_config.json")
+    picture = np.zeros((1, 100, 300, 3), dtype=np.uint8)
+    picture[:, :, :150] = 255
+    prepared = prepare_pictures(picture, normalisation)
+    assert prepared.shape == (1, 3, 64, 64)
+    assert prepared.dtype == torch.float32
+    assert prepared[..., :30].min() == 1.0
+    assert prepared[..., 34:].max() == -1.0
+
+
+def test_the_digest_is_of_the_files_not_of_their_place(snapshot: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = shutil.copytree(snapshot, tmp_path / "copy")
+    assert snapshot_digest(str(copy)) == snapshot_digest(str(snapshot))
+    other = shutil.copytree(snapshot, tmp_path / "other")
+    weights = other / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(bytes(data))
+    assert snapshot_digest(str(other)) != snapshot_digest(str(snapshot))
+
+
+def test_weights_that_are_missing_from_the_file_are_refused(snapshot: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    broken = shutil.copytree(snapshot, tmp_path / "broken")
+    state = load_file(broken / "model.safetensors")
+    del state["logit_bias"]
+    save_file(state, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(WeightsMissing, match="logit_bias"):
+        load_siglip2(str(broken), "d")
+
+
+def test_a_folder_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing, match=r"preprocessor_config\.json: cannot be used"):
+        load_siglip2(str(tmp_path), "d")
+    preprocessor = {"size": {"height": 64, "width": 64}, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
+    with pytest.raises(WeightsMissing, match="not a SigLIP snapshot"):
+        load_siglip2(str(tmp_path), "d")
+    preprocessor["resample"] = 5
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
+    with pytest.raises(WeightsMissing, match="unknown interpolation"):
+        load_siglip2(str(tmp_path), "d")
+
+
+def test_a_name_that_is_neither_folder_nor_hub_id_is_refused() -> None:
+    with pytest.raises(WeightsMissing, match="neither a folder") as caught:
+        find_snapshot("no/such/place")
+    assert "hf download" in caught.value.remedy

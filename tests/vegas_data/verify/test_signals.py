@@ -1,0 +1,98 @@
+"""Silence and still pictures, told from what an encoder made of them."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import ffmpeg
+import numpy as np
+import pytest
+from verify_cases import FPS, SIZE, Frame, photograph, shifted
+
+from vegas_data.media.decode import iter_frames_at
+from vegas_data.media.mux import write_mp4
+from vegas_data.media.sandbox import run_ffmpeg
+from vegas_data.verify import SignalOptions
+from vegas_data.verify.signals import FLOOR_DBFS, measure_motion, measure_sound, reduce_to_grey
+
+THRESHOLD = SignalOptions().still_motion
+TIMES = [Fraction(2 * index + 1, 24) for index in range(24)]
+
+
+def motion_of(path: Path) -> float:
+    return measure_motion([reduce_to_grey(frame) for frame in iter_frames_at(path, TIMES)])
+
+
+def encode(path: Path, frames: list[Frame], **harsh: object) -> Path:
+    """Two seconds as an upload would come: encoded by somebody, then cut and encoded by us."""
+    write_mp4(path, frames, size=SIZE, fps=Fraction(FPS), audio=None, crf=20)
+    if harsh:
+        upload = path.with_name("upload.mkv")
+        run_ffmpeg(ffmpeg.output(ffmpeg.input(str(path)), str(upload), threads=1, **harsh).get_args(), what="upload")
+        path.unlink()
+        again = ffmpeg.output(ffmpeg.input(str(upload)), str(path), vcodec="libx264", crf=20, threads=1)
+        run_ffmpeg(again.get_args(), what="again")
+    return path
+
+
+UPLOADS = pytest.mark.parametrize(
+    "upload",
+    [{}, {"vcodec": "libx264", "crf": 38, "g": 50}, {"vcodec": "mpeg4", "video_bitrate": "600k", "g": 25}],
+    ids=["ours", "x264", "mpeg4"],
+)
+
+
+@UPLOADS
+@pytest.mark.parametrize("name", ["dog_husky", "drum_taiko", "water_bekes"])
+def test_a_still_photograph_is_still_whatever_encoded_it(tmp_path: Path, name: str, upload: dict[str, object]) -> None:
+    assert motion_of(encode(tmp_path / "still.mp4", [photograph(name)] * 2 * FPS, **upload)) < 0.001 < THRESHOLD
+
+
+@UPLOADS
+@pytest.mark.parametrize("name", ["dog_husky", "drum_taiko", "water_bekes"])
+def test_a_small_part_that_moves_is_not_still(tmp_path: Path, name: str, upload: dict[str, object]) -> None:
+    """A ninth of the picture swings by one pixel once a second: a jaw, a hand."""
+    picture = photograph(name)
+    height, width = picture.shape[:2]
+    box = np.s_[height // 3 : height // 3 + height // 3, width // 3 : width // 3 + width // 3]
+    frames = []
+    for index in range(2 * FPS):
+        frame = picture.copy()
+        frame[box] = shifted(picture, np.sin(2 * np.pi * index / FPS), 0)[box]
+        frames.append(frame)
+    assert motion_of(encode(tmp_path / "small.mp4", frames, **upload)) > 0.06
+
+
+def test_one_short_jolt_in_two_seconds_is_motion(tmp_path: Path) -> None:
+    picture = photograph("drum_toms")
+    frames = [picture] * 2 * FPS
+    frames[20:24] = [shifted(picture, 0, dy) for dy in (1, 2, 2, 1)]
+    assert motion_of(encode(tmp_path / "jolt.mp4", frames)) > 2 * THRESHOLD
+
+
+def test_motion_counts_what_exceeds_one_level() -> None:
+    grey = np.full((10, 20), 100.0, dtype=np.float32)
+    assert measure_motion([grey, grey + 1, grey]) == 0.0
+    assert measure_motion([grey, grey + 3]) == pytest.approx(2.0)
+    assert measure_motion([grey, grey + 3, grey + 3]) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="at least two"):
+        measure_motion([grey])
+
+
+def test_grey_is_a_true_average_and_small_pictures_are_left_alone() -> None:
+    checkers = np.indices((144, 288)).sum(axis=0) % 2 * 255
+    picture = np.repeat(checkers[:, :, None], 3, axis=2).astype(np.uint8)
+    small = reduce_to_grey(picture)
+    assert small.shape == (72, 144)
+    np.testing.assert_allclose(small, 127.5)
+    assert reduce_to_grey(picture[:50, :60]).shape == (50, 60)
+
+
+def test_levels_of_known_sounds() -> None:
+    t = np.arange(32_000) / 16_000
+    sine = (0.5 * np.sin(2 * np.pi * 440 * t)).astype(np.float32)
+    rms, peak = measure_sound(sine)
+    assert rms == pytest.approx(-9.03, abs=0.01)
+    assert peak == pytest.approx(-6.02, abs=0.01)
+    assert measure_sound(np.zeros(100, dtype=np.float32)) == (FLOOR_DBFS, FLOOR_DBFS)
+    assert measure_sound(np.full(100, 1e-9, dtype=np.float32)) == (FLOOR_DBFS, FLOOR_DBFS)
+    assert measure_sound(np.ones(100, dtype=np.float32)) == (0.0, 0.0)

@@ -1,0 +1,37 @@
+"""``vegas-data fetch``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vegas_data.cli.options import selection_options, workspace_options
+
+
+@click.command("fetch")
+@click.option(
+    "--manifest",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Table of clips (CSV or Parquet: video_id, start_ms, end_ms, category) to put into the workspace first.",
+)
+@click.option("--again", is_flag=True, help="Ask once more for clips that were refused for good (removed, private, …).")
+@selection_options
+@workspace_options
+def command(table: Path | None, **options: Any) -> int:
+    """Bring clips here: an mp4 of exactly each clip's span.
+
+    Every clip that cannot be had is recorded under its reason. Stop it at any moment and run it again to go on.
+    Exit code 4: some clips failed in a way that may pass; 75: a host asked us to come back later.
+
+    Example: vegas-data fetch --category drum --limit 100
+    """
+    from vegas_data import pipeline
+    from vegas_data.cli.stage import run_verb
+
+    return run_verb(
+        options,
+        do=pipeline.run_fetch,
+        plan=pipeline.fetch_work,
+        before=lambda run: pipeline.prepare_manifest(run, table),
+    )

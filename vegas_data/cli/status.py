@@ -1,0 +1,28 @@
+"""``vegas-data status``."""
+
+from typing import Any
+
+import click
+
+from vegas_data.cli.options import workspace_options
+
+
+@click.command("status")
+@click.option("--failures", is_flag=True, help="List every clip that is not here, with its reason.")
+@workspace_options
+def command(failures: bool, **options: Any) -> None:
+    """Say how far a workspace is: clips, windows, examples, shards, and what failed why.
+
+    Example: vegas-data status --failures --json
+    """
+    from vegas_data.cli.console import print_json, print_status
+    from vegas_data.cli.session import Place, reading
+    from vegas_data.overview import status
+
+    place = Place.take(options)
+    with reading(place) as run:
+        result = status(run, with_failures=failures)
+    if place.as_json:
+        print_json(result)
+    else:
+        print_status(result)

@@ -1,0 +1,66 @@
+"""The paper's pair (Zhou et al. 2018, §4.2): V(f), fc6 of VGG-19, and F(o), fc6 of a temporal ConvNet.
+
+The temporal ConvNet is VGG-16 (``docs/decisions/0002-vgg16-temporal-convnet.md``). Its stack enters as x1, y1, …,
+x10, y10, in bytes with a bound of 20 px, minus 128, as its public weights were trained. Both need 224 px.
+"""
+
+from functools import partial
+from typing import Final
+
+from vegas_data.features.encoders import Encoder, EncoderSpec
+from vegas_data.features.options import StreamOptions
+from vegas_data.weights import load_registry, locate, select_model, weights_digest
+
+PICTURE_WEIGHTS: Final = "vgg19-fc6"
+FLOW_WEIGHTS: Final = "temporal-vgg16-fc6"
+NUM_FEATURES: Final = 4096
+SIZE_PX: Final = 224
+WINDOW: Final = 10
+
+
+def _load_pictures(stream: StreamOptions, device: str) -> Encoder:
+    from vegas_data.features.encoders.torch_encoder import TorchEncoder
+    from vegas_data.networks import vgg
+
+    return TorchEncoder(
+        vgg.load_vgg19_fc6(locate(select_model(load_registry(), PICTURE_WEIGHTS))),
+        name=stream.encoder,
+        weights_digest=weights_digest(PICTURE_WEIGHTS),
+        device=device,
+        prepare=vgg.preprocess_rgb,
+    )
+
+
+def _load_flow(stream: StreamOptions, device: str) -> Encoder:
+    from vegas_data.features.encoders.torch_encoder import TorchEncoder
+    from vegas_data.networks import vgg
+
+    return TorchEncoder(
+        vgg.load_temporal_vgg16_fc6(locate(select_model(load_registry(), FLOW_WEIGHTS))),
+        name=stream.encoder,
+        weights_digest=weights_digest(FLOW_WEIGHTS),
+        device=device,
+        prepare=vgg.preprocess_flow,
+    )
+
+
+PICTURES: Final = EncoderSpec(
+    name="vgg19-fc6",
+    version=1,
+    sees="pictures",
+    feature_shape=(NUM_FEATURES,),
+    weights_digest=partial(weights_digest, PICTURE_WEIGHTS),
+    load=_load_pictures,
+    size_px=SIZE_PX,
+)
+
+FLOW: Final = EncoderSpec(
+    name="temporal-vgg16-fc6",
+    version=1,
+    sees="flow",
+    feature_shape=(NUM_FEATURES,),
+    weights_digest=partial(weights_digest, FLOW_WEIGHTS),
+    load=_load_flow,
+    size_px=SIZE_PX,
+    window=WINDOW,
+)

@@ -1,0 +1,38 @@
+"""Examples in uncompressed, sealed WebDataset tars: the contract between preparing the data and training on it.
+
+``plan`` says which example goes into which shard, ``writer`` writes one, ``reader`` reads one, ``check`` proves
+all; ``schema`` is what they agree on. Nothing here imports NumPy or PyAV before it needs them.
+"""
+
+from vegas_data.shards.check import Finding, check_folder, check_shards
+from vegas_data.shards.options import ShardOptions
+from vegas_data.shards.plan import ShardPlan, is_fresh, plan_shards, shards_folder, surplus_shards
+from vegas_data.shards.reader import ShardExample, ShardReader, read_shard
+from vegas_data.shards.schema import UNKNOWN_LICENCE, ExampleMeta, MediaMeta, StreamMeta, validate_example_json
+from vegas_data.shards.side_car import read_side_car
+from vegas_data.shards.sources import ExampleSource, FeatureFile
+from vegas_data.shards.writer import make_shard_writer
+
+__all__ = [
+    "UNKNOWN_LICENCE",
+    "ExampleMeta",
+    "ExampleSource",
+    "FeatureFile",
+    "Finding",
+    "MediaMeta",
+    "ShardExample",
+    "ShardOptions",
+    "ShardPlan",
+    "ShardReader",
+    "StreamMeta",
+    "check_folder",
+    "check_shards",
+    "is_fresh",
+    "make_shard_writer",
+    "plan_shards",
+    "read_shard",
+    "read_side_car",
+    "shards_folder",
+    "surplus_shards",
+    "validate_example_json",
+]

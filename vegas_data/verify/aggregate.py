@@ -1,0 +1,144 @@
+"""Scores → judgments → verdicts → examples: pure functions, no media, no weights, no clock.
+
+A model's judgment is its score against the recipe's thresholds. The rule ``all_sides`` is the paper's (Zhou et al.
+2018, §3): a window is dropped if either side is *no*; "sort of" counts as present. What models add is *unsure*: a
+window of which no side is no but some side is unsure is undecided, and waits for people. Judges of one side that
+contradict each other make it unsure. A window that is silent or still is dropped whatever the scorers say: a sound
+nobody can hear shows nothing, and a still picture has no moment at which anything could sound.
+
+Verdicts are given for the categories a clip is a candidate for, and for no other.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from vegas_data.records import Answer, Decision, Example, Judgment, Side, Verdict
+from vegas_data.verify.options import ScorerOptions, SignalOptions, VerifyOptions
+from vegas_data.verify.scores import ClipScores, Signals
+
+OK: Final = "ok"
+_PRESENT: Final = frozenset({"yes", "sort_of"})
+_REASON_WORDS: Final[Mapping[Side, str]] = MappingProxyType({"heard": "heard", "seen": "seen", "pair": "paired"})
+
+
+def judge(scores: ClipScores, options: VerifyOptions, categories: Iterable[str]) -> list[Judgment]:
+    """What each scorer of ``options`` answers about each window, for the given categories it covers.
+
+    Args:
+        categories: names of those the clip is a candidate for and somebody asks about.
+    """
+    wanted = sorted(set(categories))
+    return [
+        Judgment(
+            category=category,
+            clip_id=scores.clip_id,
+            video_id=scores.video_id,
+            start_ms=window.start_ms,
+            end_ms=window.end_ms,
+            side=scorer.side,
+            judge=f"model:{scorer.name}@{scores.scorers[scorer.name].digest}",
+            answer=answer_of(window.scores[scorer.name][category], scorer),
+            score=window.scores[scorer.name][category],
+        )
+        for category in wanted
+        for window in scores.windows
+        for scorer in options.scorers
+        if category in window.scores.get(scorer.name, {})
+    ]
+
+
+def answer_of(score: float, thresholds: ScorerOptions) -> Answer:
+    """A score as an answer: yes from ``accept`` on, no below ``reject``, unsure between them."""
+    if score >= thresholds.accept:
+        return "yes"
+    return "no" if score < thresholds.reject else "unsure"
+
+
+def decide(
+    judgments: Iterable[Judgment], scores: ClipScores, options: VerifyOptions, categories: Iterable[str]
+) -> list[Verdict]:
+    """One verdict for every window of a clip and every given category, sorted by category and time.
+
+    Args:
+        judgments: of this clip, by whomever; a side that nobody judged is unsure.
+    """
+    answers: dict[tuple[str, int, Side], list[Answer]] = defaultdict(list)
+    for judgment in judgments:
+        answers[judgment.category, judgment.start_ms, judgment.side].append(judgment.answer)
+    verdicts = []
+    for category in sorted(set(categories)):
+        for window in scores.windows:
+            sides = {side: side_answer(answers[category, window.start_ms, side]) for side in options.sides}
+            decision, reason = apply_all_sides(sides)
+            if flaw := find_flaw(window.signals, options.signals):
+                decision, reason = "rejected", flaw
+            verdicts.append(
+                Verdict(
+                    category=category,
+                    clip_id=scores.clip_id,
+                    video_id=scores.video_id,
+                    start_ms=window.start_ms,
+                    end_ms=window.end_ms,
+                    decision=decision,
+                    reason=reason,
+                    rule=options.rule,
+                )
+            )
+    return verdicts
+
+
+def find_flaw(signals: Signals, options: SignalOptions) -> str:
+    """``silent`` or ``still`` if the signals alone drop a window, else the empty string."""
+    if signals.rms_dbfs < options.silence_dbfs:
+        return "silent"
+    return "still" if signals.motion < options.still_motion else ""
+
+
+def side_answer(answers: Sequence[Answer]) -> Answer:
+    """Several judges of one side as one answer: what all of them say; contradiction or nobody is unsure."""
+    if answers and all(answer in _PRESENT for answer in answers):
+        return "yes"
+    return "no" if answers and all(answer == "no" for answer in answers) else "unsure"
+
+
+def apply_all_sides(sides: Mapping[Side, Answer]) -> tuple[Decision, str]:
+    """The rule ``all_sides``: rejected if a side is no, undecided if one is unsure, accepted if all are yes."""
+    refused = [side for side, answer in sides.items() if answer == "no"]
+    if refused:
+        return "rejected", "_".join(f"not_{_REASON_WORDS[side]}" for side in refused)
+    unsure = [side for side, answer in sides.items() if answer == "unsure"]
+    if unsure:
+        return "undecided", "_".join(f"unsure_{_REASON_WORDS[side]}" for side in unsure)
+    return "accepted", OK
+
+
+def merge_examples(verdicts: Iterable[Verdict]) -> list[Example]:
+    """Maximal runs of adjacent accepted windows of one clip and category, sorted by category and span."""
+    accepted = sorted(
+        (verdict for verdict in verdicts if verdict.decision == "accepted"),
+        key=lambda verdict: (verdict.category, verdict.clip_id, verdict.start_ms),
+    )
+    examples = []
+    for (category, clip_id), group in itertools.groupby(
+        accepted, key=lambda verdict: (verdict.category, verdict.clip_id)
+    ):
+        runs: list[list[Verdict]] = []
+        for verdict in group:
+            if runs and runs[-1][-1].end_ms == verdict.start_ms:
+                runs[-1].append(verdict)
+            else:
+                runs.append([verdict])
+        examples += [
+            Example(
+                category=category,
+                clip_id=clip_id,
+                video_id=run[0].video_id,
+                start_ms=run[0].start_ms,
+                end_ms=run[-1].end_ms,
+            )
+            for run in runs
+        ]
+    return sorted(examples, key=lambda example: (example.category, example.video_id, example.start_ms, example.end_ms))

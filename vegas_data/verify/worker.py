@@ -1,0 +1,107 @@
+"""The stage *verify*: a fetched clip in, the scores of its windows out.
+
+The factory loads every scorer once per process; the worker decodes a clip once and lets all scorers see all
+windows, for every category of the table that they cover. It decides nothing: verdicts are made from the tables
+of scores, by ``aggregate``, when all clips are there.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from vegas_data.errors import TooShort, VerificationError
+from vegas_data.records import Category, Clip, Media
+from vegas_data.verify.digests import scorer_digests
+from vegas_data.verify.options import VerifyOptions
+from vegas_data.verify.scorers import Registry, Scorer, WindowMedia, find_scorer, load_registry
+from vegas_data.verify.scores import ClipScores, ScorerInfo, WindowScores, commit_scores
+from vegas_data.verify.windows import split_windows
+from vegas_data.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifyJob:
+    """One clip to score.
+
+    Args:
+        media_key: where its mp4 is. key: where its scores go (``scores_key``).
+    """
+
+    clip: Clip
+    media: Media
+    media_key: str
+    key: str
+
+    @property
+    def id(self) -> str:
+        return self.clip.id
+
+
+def make_verifier(
+    options: VerifyOptions,
+    workspace: Workspace,
+    categories: Iterable[Category],
+    registry: Registry | None = None,
+) -> Callable[[VerifyJob], ClipScores]:
+    """Load the scorers and return the worker.
+
+    Args:
+        categories: all of the table, wanted now or not. registry: for tests; the installed scorers otherwise.
+
+    Raises:
+        ScorerMissing, WeightsMissing: a scorer or its weights are not on this machine.
+        VerificationError: a category names a class that its scorer does not know.
+    """
+    import cv2
+
+    from vegas_data.verify.sampling import read_windows
+
+    cv2.setNumThreads(1)
+    table = tuple(categories)
+    panel = _load_panel(options, table, load_registry() if registry is None else registry)
+
+    def verify(job: VerifyJob) -> ClipScores:
+        windows = split_windows(job.clip, job.media.duration_ms, options.window_ms)
+        if not windows:
+            raise TooShort(f"{job.id}: {job.media.duration_ms} ms hold no whole window of {options.window_ms} ms")
+        scores = ClipScores(
+            clip_id=job.clip.id,
+            video_id=job.clip.video_id,
+            media_sha256=job.media.sha256,
+            scorers={scorer.name: ScorerInfo(side=scorer.side, digest=scorer.digest) for scorer, _ in panel},
+            windows=tuple(
+                WindowScores(
+                    start_ms=media.window.start_ms,
+                    end_ms=media.window.end_ms,
+                    signals=signals,
+                    scores={scorer.name: _score(scorer, media, covered) for scorer, covered in panel},
+                )
+                for media, signals in read_windows(workspace.path(job.media_key), windows, options)
+            ),
+        )
+        commit_scores(workspace, job.key, scores)
+        return scores
+
+    return verify
+
+
+def _load_panel(
+    options: VerifyOptions, table: Sequence[Category], registry: Registry
+) -> list[tuple[Scorer, tuple[Category, ...]]]:
+    """Every scorer of the recipe with the categories it covers."""
+    digests = scorer_digests(options, registry)
+    panel = []
+    for wanted in options.scorers:
+        scorer = find_scorer(wanted.name, registry).build(wanted, digests[wanted.name])
+        panel.append((scorer, tuple(category for category in table if scorer.covers(category))))
+    return panel
+
+
+def _score(scorer: Scorer, media: WindowMedia, covered: Sequence[Category]) -> dict[str, float]:
+    """One scorer's scores of one window, in six digits: more than a threshold needs would only make files unstable."""
+    row = scorer.score([media], covered)[0].tolist() if covered else []
+    if len(row) != len(covered) or not all(0.0 <= score <= 1.0 for score in row):
+        raise VerificationError(
+            f"scorer {scorer.name} gave {row} for {media.window.id}: one number in [0, 1] per category is needed",
+            remedy="correct the scorer, or leave it out of the recipe",
+        )
+    return {category.name: float(f"{score:.6g}") for category, score in zip(covered, row, strict=True)}
