@@ -83,7 +83,7 @@ class ModelEntry:
         if self.source == "package":
             return f"pip install {self.requirement}"
         if self.source == "transformers":
-            return f"pip install 'vegas-data[scorers]'; {self.repository} is then fetched when it is first used"
+            return f"pip install 'vegas-data[scorers]'; hf download {self.repository}"
         return f"vegas-data weights fetch {self.name}" + ("" if self.url else " --from FILE")
 
 

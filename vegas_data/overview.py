@@ -11,6 +11,9 @@ from vegas_data.ledger import Attempt
 from vegas_data.manifest import CLIPS, read_clips
 from vegas_data.pipeline import CURRENT_SHARDS, FETCH, Run, fetched, truth_of_corpus
 from vegas_data.records import Clip, Media, ShardInfo
+from vegas_data.report.page import write_report
+from vegas_data.report.summary import summary
+from vegas_data.report.truth import endings
 from vegas_data.shards import Finding
 from vegas_data.split import split_examples
 
@@ -20,7 +23,7 @@ BROKEN: Final = frozenset({"rejected", "failed", "crashed"})
 def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
     """How far the workspace is; reasons of clips that are not here, and, if asked for, each by name."""
     data = gather(run)
-    result = report.summary(data)
+    result = summary(data)
     result["workspace"] = str(run.workspace.root)
     result["recipe"] = {"name": run.recipe.name, "digest": run.recipe.digest}
     result["verify"]["reasons"] = dict(sorted(Counter(v.reason for v in data.verdicts).items()))
@@ -54,7 +57,7 @@ def write_page(run: Run) -> dict[str, Any]:
     """Commit ``report.html`` and ``summary.json``; the summary, and the planted faults that did not end as planted."""
     data = gather(run)
     keys = {clip.id: key for clip, _, key in fetched(run, data.clips)}
-    report.write_report(data, run.workspace, media_path=lambda clip_id: run.workspace.path(keys[clip_id]))
+    write_report(data, run.workspace, media_path=lambda clip_id: run.workspace.path(keys[clip_id]))
     mismatches = [
         {
             "clip": ending.truth.clip_id,
@@ -62,10 +65,10 @@ def write_page(run: Run) -> dict[str, Any]:
             "expected": ending.truth.expected,
             "observed": ending.observed,
         }
-        for ending in report.endings(data)
+        for ending in endings(data)
         if ending.truth.fault and not ending.ok
     ]
-    return {**report.summary(data), "mismatches": mismatches}
+    return {**summary(data), "mismatches": mismatches}
 
 
 def gather(run: Run) -> report.ReportData:

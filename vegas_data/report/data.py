@@ -6,6 +6,7 @@ empty, for a page can be asked of a workspace at any moment.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from vegas_data.records import Category, Clip, Example, Media, ShardInfo, Side, Split, Verdict
 
@@ -107,7 +108,7 @@ class ReportData:
     command_options: str = ""
     reproduce: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def category_names(self) -> tuple[str, ...]:
         """Names of all categories that the recipe, a clip or an example knows, each once."""
         known = [category.name for category in self.categories]

@@ -42,9 +42,9 @@ def fixed(value: float | None, digits: int = 2) -> str:
 def duration(ms: float) -> str:
     """A duration in the two units that fit it: ``6.5 s``, ``5 min 12 s``, ``1 h 20 min``, ``55.1 h``."""
     seconds = ms / 1000
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.3g}{BLANK}s"
-    if seconds < 3600:
+    if round(seconds) < 3600:
         minutes, rest = divmod(round(seconds), 60)
         return f"{minutes}{BLANK}min {rest}{BLANK}s"
     if seconds < 36_000:
@@ -56,9 +56,9 @@ def duration(ms: float) -> str:
 def size(num_bytes: int) -> str:
     """``1234567`` → ``1.2 MB``."""
     value = float(num_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f}{BLANK}{unit}" if unit == "B" else f"{value:.1f}{BLANK}{unit}"
+    for unit, digits in (("B", 0), ("kB", 1), ("MB", 1), ("GB", 1)):
+        if round(value, digits) < 1000:
+            return f"{value:.{digits}f}{BLANK}{unit}"
         value /= 1000
     return f"{value:,.1f}{BLANK}TB"
 

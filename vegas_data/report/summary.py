@@ -18,9 +18,8 @@ def summary(data: ReportData) -> dict[str, Any]:
     """
     listed = {clip.id for clip in data.clips}
     fetched = listed.intersection(data.media)
-    failed = Counter(
-        failure.code for clip_id, failure in data.failures_of("fetch").items() if clip_id in listed - fetched
-    )
+    missing = listed - fetched
+    failed = Counter(failure.code for clip_id, failure in data.failures_of("fetch").items() if clip_id in missing)
     decided = Counter(verdict.decision for verdict in data.verdicts)
     verify: dict[str, Any] = {
         "windows": len(data.verdicts),

@@ -22,6 +22,17 @@ from vegas_data.shards.sound import audio_sha256, gain_db
 from vegas_data.shards.sources import example_digest
 from vegas_data.workspace import Workspace
 
+CODES: Final = (
+    "checksum_mismatch",
+    "schema_mismatch",
+    "no_side_car",
+    "no_tar",
+    "missing_shard",
+    "duplicate_key",
+    "split_leak",
+    "foreign_file",
+    "unreadable",
+)
 _FOREIGN: Final = "vegas-data did not put it there: move it elsewhere"
 _FEATURIZE: Final = "run `vegas-data featurize` again"
 _GAIN_TOLERANCE_DB: Final = 1e-3
@@ -33,7 +44,7 @@ class Finding:
     """Something that is not as it must be.
 
     Args:
-        file: what was looked at. key: the example, or empty. code: the kind of finding, for machines.
+        file: what was looked at. key: the example, or empty. code: the kind of finding: one of ``CODES`` for shards.
     """
 
     file: str
@@ -63,11 +74,7 @@ def check_shards(workspace: Workspace) -> list[Finding]:
 
 
 def check_folder(folder: Path) -> list[Finding]:
-    """Check the shards in ``folder``, one by one and against each other.
-
-    The codes: ``foreign_file``, ``no_side_car``, ``no_tar``, ``unreadable``, ``checksum_mismatch``,
-    ``schema_mismatch``, ``missing_shard``, ``duplicate_key``, ``split_leak``.
-    """
+    """Check the shards in ``folder``, one by one and against each other."""
     findings: list[Finding] = []
     tars: dict[str, Path] = {}
     side_cars: dict[str, Path] = {}
@@ -93,6 +100,7 @@ def check_folder(folder: Path) -> list[Finding]:
 
 
 def _finding(path: Path, code: str, message: str, *, key: str = "", remedy: str = REMAKE) -> Finding:
+    assert code in CODES, code
     return Finding(file=str(path), key=key, code=code, message=message, remedy=remedy)
 
 

@@ -2,10 +2,10 @@
 
 The form is that of ``tar --format=ustar --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@0``: regular
 files only, in blocks of 512 bytes, records of 10,240. Written by hand because webdataset's ``TarWriter`` sorts
-the members of an example by name and ignores its ``format``, and because ``tarfile`` fills unused header fields
-differently in different versions of Python: the same input must give the same bytes. Read by hand because there
-is one legal header for a given name and size: comparing with it refuses links, devices, sparse files, PAX and GNU
-extensions without interpreting any of them.
+the members of an example by name and ignores its ``format``, and because ``tarfile`` does not promise its headers
+to stay (Python 3.9 changed two fields): the same input must give the same bytes. Read by hand because there is one
+legal header for a given name and size: comparing with it refuses links, devices, sparse files, PAX and GNU extensions
+without interpreting any of them.
 """
 
 import re

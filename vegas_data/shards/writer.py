@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vegas_data import __version__
 from vegas_data.config import canonical
-from vegas_data.errors import ChecksumMismatch, DecodeFailed, SchemaMismatch, ShardError
+from vegas_data.errors import ChecksumMismatch, MediaError, SchemaMismatch, ShardError
 from vegas_data.records import Extent, ShardInfo
 from vegas_data.shards.npy import STREAM_TYPE, npy_bytes, parse_npy
 from vegas_data.shards.options import ShardOptions
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _REFEATURIZE = "delete it and its side-car, and run `vegas-data featurize` again"
-_REFETCH = "delete it and its side-car, and run `vegas-data fetch` again"
+_REFETCH = "delete it and its side-car, and run `vegas-data fetch` and `verify` again"
 
 
 def make_shard_writer(options: ShardOptions, workspace: Workspace, grid: Grid) -> Callable[[ShardPlan], ShardInfo]:
@@ -36,8 +36,9 @@ def make_shard_writer(options: ShardOptions, workspace: Workspace, grid: Grid) -
 
     The worker raises:
         ChecksumMismatch: a feature file or clip is not the one that was planned with.
-        SchemaMismatch: a feature file is not the array its side-car describes. ShardError: a file is missing.
-        MediaError: the clip's sound cannot be decoded.
+        SchemaMismatch: a feature file is not the array its side-car describes.
+        ShardError: a file is missing, or a clip's sound cannot be decoded: this is no word about the other examples,
+            so it is not the clip's MediaError.
     """
     tools = _tools()
 
@@ -147,12 +148,15 @@ def _read_sound(workspace: Workspace, planned: PlannedExample, grid: Grid) -> "n
         workspace.verify_checksum(planned.media_key, planned.meta.media.sha256)
     except ChecksumMismatch as error:
         raise ChecksumMismatch(str(error), remedy=_REFETCH) from None
-    wave = read_audio(
-        path,
-        sample_rate_hz=grid.sample_rate_hz,
-        start_ms=planned.start_in_media_ms,
-        num_samples=planned.meta.num_samples,
-    )
+    try:
+        wave = read_audio(
+            path,
+            sample_rate_hz=grid.sample_rate_hz,
+            start_ms=planned.start_in_media_ms,
+            num_samples=planned.meta.num_samples,
+        )
+    except MediaError as error:
+        raise ShardError(f"{path}: the sound of {planned.meta.key} is lost: {error}", remedy=_REFETCH) from error
     if not np.isfinite(wave).all():
-        raise DecodeFailed(f"{path}: the sound holds values that are not numbers", remedy=_REFETCH)
+        raise ShardError(f"{path}: the sound of {planned.meta.key} holds what is not a number", remedy=_REFETCH)
     return to_int16(wave)

@@ -19,7 +19,7 @@ from vegas_data.verify.aggregate import decide, judge, merge_examples
 from vegas_data.verify.coverage import check_coverage
 from vegas_data.verify.digests import fields_read, scorer_digests, scores_digest, verdict_digest
 from vegas_data.verify.options import ScorerOptions, SignalOptions, VerifyOptions
-from vegas_data.verify.scorers import Scorer, ScorerEntry, WindowMedia
+from vegas_data.verify.scorers import Scorer, ScorerEntry, WindowMedia, find_scorer, load_registry
 from vegas_data.verify.scores import ClipScores, is_scored, read_scores, scores_key
 from vegas_data.verify.tables import (
     TableCounts,

@@ -55,10 +55,10 @@ def measure_motion(greys: "Sequence[NDArray[np.float32]]") -> float:
     """Grey levels by which successive pictures differ *beyond one level*, averaged over pixels and pairs.
 
     Coding noise changes many pixels by a fraction of a level, motion changes few pixels by many levels: a dead
-    zone of one level tells them apart where the plain mean difference does not. ``test_signals.py`` holds the cases:
-    a still photograph stays below 0.001, also when it was badly encoded before we encoded it; a ninth of the picture
-    swinging by one pixel gives 0.06 or more. What is not caught is a still picture with a key frame every half
-    second at poor quality: it flickers like something that moves.
+    zone of one level tells them apart where the plain mean difference does not. The default threshold stands between
+    the cases of ``test_signals.py``: a still photograph of the embedded corpus stays below 0.0075, also where it was
+    badly encoded before we encoded it, and a ninth of it swinging by one pixel gives 0.0225 or more. What is not
+    caught is a still picture at poor quality with a key frame every half second: it flickers like something that moves.
 
     Shape:
         float32 [h, w] each, two or more.

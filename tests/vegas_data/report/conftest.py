@@ -17,77 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from report_records import make_clip, make_example, make_media, make_scores, make_truth, make_verdicts
 
 from vegas_data.media.mux import write_mp4
-from vegas_data.records import Category, Clip, Decision, Example, Media, ShardInfo, Verdict
-from vegas_data.report import Failure, ReportData, Threshold, Truth, WindowScores
+from vegas_data.records import Category, ShardInfo
+from vegas_data.report import Failure, ReportData, Threshold
 from vegas_data.workspace import Workspace
-
-START_MS = 400
-RULE = "all_sides"
-
-
-def make_clip(name: str, *categories: str, duration_ms: int = 6000) -> Clip:
-    return Clip(video_id=f"demo-{name}", start_ms=START_MS, end_ms=START_MS + duration_ms, categories=categories)
-
-
-def make_media(clip: Clip, duration_ms: int | None = None) -> Media:
-    duration_ms = duration_ms or clip.duration_ms
-    return Media(
-        clip_id=clip.id,
-        video_id=clip.video_id,
-        start_ms=clip.start_ms,
-        duration_ms=duration_ms,
-        sha256="ab" * 32,
-        num_bytes=12_345,
-        width=64,
-        height=48,
-        fps="25/1",
-        num_frames=duration_ms // 40,
-        sample_rate_hz=48_000,
-        num_samples=duration_ms * 48,
-        settings="0123456789ab",
-    )
-
-
-def make_verdicts(clip: Clip, category: str, *reasons: str) -> list[Verdict]:
-    verdicts = []
-    for index, reason in enumerate(reasons):
-        decision: Decision = "accepted" if reason == "ok" else "undecided" if reason == "tie" else "rejected"
-        start_ms = clip.start_ms + 2000 * index
-        verdicts.append(
-            Verdict(
-                category=category,
-                clip_id=clip.id,
-                video_id=clip.video_id,
-                start_ms=start_ms,
-                end_ms=start_ms + 2000,
-                decision=decision,
-                reason=reason,
-                rule=RULE,
-            )
-        )
-    return verdicts
-
-
-def make_scores(verdict: Verdict, heard: float, seen: float) -> WindowScores:
-    return WindowScores(
-        clip_id=verdict.clip_id,
-        start_ms=verdict.start_ms,
-        end_ms=verdict.end_ms,
-        signals={"rms_dbfs": -120.0 if verdict.reason == "silent" else -20.0, "motion": 0.5},
-        scores={"ears": {verdict.category: heard}, "eyes": {verdict.category: seen}},
-    )
-
-
-def make_example(clip: Clip, category: str, first: int, last: int) -> Example:
-    return Example(
-        category=category,
-        clip_id=clip.id,
-        video_id=clip.video_id,
-        start_ms=clip.start_ms + 2000 * first,
-        end_ms=clip.start_ms + 2000 * (last + 1),
-    )
 
 
 @pytest.fixture(scope="session")
@@ -158,25 +93,13 @@ def planted() -> ReportData:
     )
 
 
-def make_truth(clip: Clip, category: str, fault: str, expected: str, *window_truth: bool) -> Truth:
-    return Truth(
-        clip_id=clip.id,
-        category=category,
-        fault=fault,
-        expected=expected,
-        window_truth=window_truth,
-        onsets_ms=(clip.start_ms + 1000, clip.start_ms + 2500) if any(window_truth) else (),
-        licence="CC0-1.0",
-    )
-
-
 @pytest.fixture(scope="session")
 def media_path(planted: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A drawn clip for every fetched one: a bright square that jumps to the right at every second, with a click."""
     folder = tmp_path_factory.mktemp("clips")
     for clip_id, media in planted.media.items():
         sound = np.zeros(media.num_samples, dtype=np.float32)
-        sound[::48_000] = 0.8
+        sound.reshape(-1, 24_000)[::2, :240] = 0.8
         write_mp4(
             folder / f"{clip_id}.mp4",
             (draw_square(index) for index in range(media.num_frames)),
@@ -202,12 +125,13 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def hostile(planted: ReportData) -> ReportData:
     """The same data, with markup wherever a stranger can write."""
-    attack = "<script>alert('x')</script><img src=http://evil.example/x onerror=alert(1)>\"'&\udcff\u202e"
+    markup = "<script>alert('x')</script><img src=http://evil.example/x onerror=alert(1)>\"'&"
+    attack = f"{markup}\udcff\u202e"  # half a surrogate pair, and an order to write from right to left
     first, *rest = planted.failures
     return dataclasses.replace(
         planted,
         recipe_name=f"demo{attack}",
-        failures=(dataclasses.replace(first, message=attack, code=f"removed{attack}"), *rest),
+        failures=(dataclasses.replace(first, message=attack, code=f"removed{markup}"), *rest),
         verdicts=tuple(
             dataclasses.replace(v, reason=f"{v.reason}{attack}") if v.reason == "silent" else v
             for v in planted.verdicts

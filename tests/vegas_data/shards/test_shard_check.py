@@ -8,17 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shard_bench import Bench
-from test_shard_reader import contents_of, good, seal
+from shard_bench import KEY, OTHER, Bench, contents_of, good, seal
 
 from vegas_data.config import to_json
 from vegas_data.shards import Finding, check_folder, check_shards, read_side_car
 from vegas_data.shards.npy import npy_bytes
 from vegas_data.shards.plan import inputs_digest
 from vegas_data.units import Grid
-
-FIRST = "demo-000_000030000_000032000"
-SECOND = "demo-001_000030000_000032000"
 
 
 def codes(bench: Bench) -> list[tuple[str, str, str]]:
@@ -87,9 +83,9 @@ def test_the_member_that_was_hit_is_named(tar: Path) -> None:
         ("flow_lite0.npy", "flow_lite0.npy is not what the JSON says"),
         ("audio.npy", "audio.npy is not what the JSON says"),
     ):
-        start = data.index(f"{SECOND}.{member}".encode()) + 512 + 140
+        start = data.index(f"{OTHER}.{member}".encode()) + 512 + 140
         (finding,) = flip_and_check(tar, start)
-        assert (finding.code, finding.key) == ("checksum_mismatch", SECOND)
+        assert (finding.code, finding.key) == ("checksum_mismatch", OTHER)
         assert text in finding.message
     (finding,) = flip_and_check(tar, data.index(b'"licence":"CC0') + 12)
     assert "json" in finding.message
@@ -102,8 +98,8 @@ def test_a_truncated_tar_is_found(bench: Bench, tar: Path, keep: int) -> None:
     assert findings
     assert {finding.file for finding in findings} == {str(tar)}
     if keep == 80_000:
-        assert SECOND in {finding.key for finding in findings}
-        assert FIRST not in {finding.key for finding in findings}
+        assert OTHER in {finding.key for finding in findings}
+        assert KEY not in {finding.key for finding in findings}
 
 
 def test_appended_bytes_are_found(bench: Bench, tar: Path) -> None:
@@ -145,7 +141,7 @@ def test_an_edited_side_car_is_found(bench: Bench, tar: Path, field: str) -> Non
         "inputs": "0" * 12,
         "name": "drum-train-000001.tar",
         "num_bytes": info.num_bytes + 10_240,
-        "keys": (FIRST, SECOND[:-1] + "1"),
+        "keys": (KEY, OTHER[:-1] + "1"),
         "extents": (dataclasses.replace(info.extents[0], sha256="0" * 64), info.extents[1]),
         "category": "dog",
     }[field]
@@ -176,7 +172,7 @@ def copy_as(bench: Bench, source_tar: Path, sources: list[object], name: str) ->
 
 def test_an_example_in_two_shards_is_found(bench: Bench, tar: Path) -> None:
     copy_as(bench, tar, [bench.source("demo-001")], "drum-train-000001.tar")
-    assert codes(bench) == [("duplicate_key", "drum-train-000001.tar", SECOND)]
+    assert codes(bench) == [("duplicate_key", "drum-train-000001.tar", OTHER)]
 
 
 def test_a_video_in_two_splits_is_found_across_categories(bench: Bench, tar: Path) -> None:
@@ -198,11 +194,11 @@ def test_what_a_resealed_shard_contradicts_is_found(bench: Bench, tar: Path) -> 
     for name, content, reason in (
         ("lite0.npy", npy_bytes(features), "sha256 that the JSON records"),
         ("audio.npy", npy_bytes(np.ones(31 * 1024, dtype=np.int16)), "sha256 that the JSON records"),
-        ("json", contents[f"{FIRST}.json"].replace(b'"gain_db":', b'"gain_db":1'), "gain_db does not bring"),
-        ("json", contents[f"{FIRST}.json"].replace(b"CC0-1.0", b"CC0-1.1"), "inputs is not the digest"),
+        ("json", contents[f"{KEY}.json"].replace(b'"gain_db":', b'"gain_db":1'), "gain_db does not bring"),
+        ("json", contents[f"{KEY}.json"].replace(b"CC0-1.0", b"CC0-1.1"), "inputs is not the digest"),
     ):
-        forged = {**contents, f"{FIRST}.{name}": content}
-        seal(tar, b"".join(good(forged)), b"".join(good(forged, SECOND)))
+        forged = {**contents, f"{KEY}.{name}": content}
+        seal(tar, b"".join(good(forged)), b"".join(good(forged, OTHER)))
         (finding,) = check_shards(bench.workspace)
         assert reason in finding.message
 

@@ -12,26 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shard_bench import KEY, OTHER, contents_of, good, member, seal, write_side_car
 
 from vegas_data.config import to_json
 from vegas_data.errors import ChecksumMismatch, SchemaMismatch, ShardError
-from vegas_data.records import Extent, ShardInfo
+from vegas_data.records import ShardInfo
 from vegas_data.shards import ShardReader, read_shard, read_side_car
 from vegas_data.shards.tar import end_of_archive, header, padding
-
-KEY = "demo-000_000030000_000032000"
-OTHER = "demo-001_000030000_000032000"
-MEMBERS = ("json", "lite0.npy", "flow_lite0.npy", "audio.npy")
-
-
-def contents_of(tar: Path) -> dict[str, bytes]:
-    """Member name → content."""
-    with tarfile.open(tar, "r:") as archive:
-        return {info.name: archive.extractfile(info).read() for info in archive}  # type: ignore[union-attr]
-
-
-def member(name: str, content: bytes) -> bytes:
-    return header(name, len(content)) + content + bytes(padding(len(content)))
 
 
 def foreign(name: str, content: bytes = b"", *, tar_format: int = tarfile.USTAR_FORMAT, **attributes: Any) -> bytes:
@@ -41,29 +28,6 @@ def foreign(name: str, content: bytes = b"", *, tar_format: int = tarfile.USTAR_
     for attribute, value in attributes.items():
         setattr(info, attribute, value)
     return info.tobuf(tar_format, "utf-8", "surrogateescape") + content + bytes(padding(len(content)))
-
-
-def seal(tar: Path, *blocks: bytes, end: bytes | None = None, **changes: Any) -> None:
-    """Write ``blocks`` as a shard with a side-car that agrees with every byte: what a clever stranger does."""
-    info = read_side_car(tar)
-    offset, extents = 0, []
-    for block in blocks:
-        extents.append(Extent(offset=offset, num_bytes=len(block), sha256=hashlib.sha256(block).hexdigest()))
-        offset += len(block)
-    data = b"".join(blocks) + (end_of_archive(offset) if end is None else end)
-    tar.write_bytes(data)
-    info = replace(
-        info, sha256=hashlib.sha256(data).hexdigest(), num_bytes=len(data), extents=tuple(extents), **changes
-    )
-    write_side_car(tar, to_json(info, indent=2))
-
-
-def write_side_car(tar: Path, text: str) -> None:
-    tar.with_name(tar.name + ".json").write_text(text, encoding="utf-8")
-
-
-def good(contents: dict[str, bytes], key: str = KEY) -> list[bytes]:
-    return [member(f"{key}.{name}", contents[f"{key}.{name}"]) for name in MEMBERS]
 
 
 def everything_in(folder: Path) -> dict[str, str]:

@@ -200,8 +200,11 @@ def test_a_clip_without_sound_is_an_error_not_a_shard(make_bench: Callable[..., 
     write_mp4(mute, pictures, size=(64, 48), fps=Fraction(25), audio=None)
     bench = make_bench(clip=mute.read_bytes())
     (plan,) = bench.plan(bench.source())
-    with pytest.raises(NoAudio):
+    with pytest.raises(
+        ShardError, match=r"the sound of demo-000_000030000_000032000 is lost: .*no sound track"
+    ) as caught:
         bench.write(plan)
+    assert isinstance(caught.value.__cause__, NoAudio)
     assert not bench.workspace.has_artefact(plan.key)
     assert not any("drum-train" in name for name in files_of(bench))
 

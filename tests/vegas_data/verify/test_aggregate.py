@@ -7,33 +7,12 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verify_cases import FAKES
+from verify_cases import FAKES, FINE, NO, SILENT, STILL, UNSURE, YES, clip_scores
 
 from vegas_data.records import Answer, Judgment, Side, Verdict
 from vegas_data.verify import ScorerOptions, VerifyOptions, decide, judge, merge_examples
 from vegas_data.verify.aggregate import answer_of, side_answer
-from vegas_data.verify.scores import ClipScores, ScorerInfo, Signals, WindowScores
-
-FINE = Signals(rms_dbfs=-20.0, peak_dbfs=-3.0, motion=1.0)
-SILENT = replace(FINE, rms_dbfs=-61.0)
-STILL = replace(FINE, motion=0.001)
-INFO = {"loudness": ScorerInfo(side="heard", digest="1" * 12), "brightness": ScorerInfo(side="seen", digest="2" * 12)}
-YES, UNSURE, NO = 0.9, 0.3, 0.1
-
-
-def clip_scores(rows: list[tuple[float, float, Signals]], start_ms: int = 0, category: str = "drum") -> ClipScores:
-    windows = tuple(
-        WindowScores(
-            start_ms=start_ms + 2_000 * index,
-            end_ms=start_ms + 2_000 * (index + 1),
-            signals=signals,
-            scores={"loudness": {category: heard}, "brightness": {category: seen}},
-        )
-        for index, (heard, seen, signals) in enumerate(rows)
-    )
-    return ClipScores(
-        clip_id=f"test-a_{start_ms:09d}", video_id="test-a", media_sha256="0" * 64, scorers=INFO, windows=windows
-    )
+from vegas_data.verify.scores import ClipScores, Signals
 
 
 def verdicts_of(scores: ClipScores, options: VerifyOptions = FAKES, category: str = "drum") -> list[Verdict]:

@@ -1,6 +1,7 @@
 """SigLIP 2 through the real loading code of transformers, on a tiny network that the test builds and saves."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from vegas_data.errors import WeightsMissing
 from vegas_data.records import Category
 from vegas_data.verify import ScorerOptions
 from vegas_data.verify.scorers import SHIPPED
+from vegas_data.verify.scorers.snapshot import find_snapshot, snapshot_digest
 
 transformers = pytest.importorskip("transformers")
 
@@ -18,11 +20,9 @@ import torch  # noqa: E402
 
 from vegas_data.verify.scorers.siglip2 import (  # noqa: E402
     Siglip2Scorer,
-    find_snapshot,
     load_siglip2,
     prepare_pictures,
     read_normalisation,
-    snapshot_digest,
 )
 
 WORDS = ("a", "photo", "of", "drum", "dog", "drumming", "person")
@@ -71,7 +71,7 @@ def scorer(snapshot: Path) -> Siglip2Scorer:
 
 
 def test_scores_are_those_of_the_whole_model(scorer: Siglip2Scorer) -> None:
-    frames = np.stack([photograph("drum_toms"), photograph("dog_husky"), photograph("wrong_panda")])
+    frames = np.stack([photograph("drum"), photograph("dog"), photograph("wrong")])
     prompts = [prompt.lower() for prompt in (*DRUM.prompts, *DOG.prompts)]
     tokens = scorer.tokenizer(prompts, padding="max_length", max_length=12, return_tensors="pt")
     with torch.inference_mode():
@@ -87,8 +87,13 @@ def test_scores_are_those_of_the_whole_model(scorer: Siglip2Scorer) -> None:
     assert np.ptp(probabilities) > 0.01, "the tiny network tells its inputs apart"
 
 
+def test_loading_prints_nothing(snapshot: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    load_siglip2(str(snapshot), "d")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_prompts_are_read_in_lower_case_and_to_full_length(scorer: Siglip2Scorer) -> None:
-    window = still_window(photograph("drum_toms")[None], SOUND)
+    window = still_window(photograph("drum")[None], SOUND)
     upper = Category(name="drum", title="Drum", prompts=tuple(prompt.upper() for prompt in DRUM.prompts))
     long = Category(name="drum", title="Drum", prompts=(" ".join(["drum"] * 40),))
     scores = scorer.score([window], [DRUM, upper, long])
@@ -108,8 +113,6 @@ def test_pictures_are_squeezed_into_the_square_without_a_crop(snapshot: Path) ->
 
 
 def test_the_digest_is_of_the_files_not_of_their_place(snapshot: Path, tmp_path: Path) -> None:
-    import shutil
-
     copy = shutil.copytree(snapshot, tmp_path / "copy")
     assert snapshot_digest(str(copy)) == snapshot_digest(str(snapshot))
     other = shutil.copytree(snapshot, tmp_path / "other")
@@ -121,8 +124,6 @@ def test_the_digest_is_of_the_files_not_of_their_place(snapshot: Path, tmp_path:
 
 
 def test_weights_that_are_missing_from_the_file_are_refused(snapshot: Path, tmp_path: Path) -> None:
-    import shutil
-
     from safetensors.torch import load_file, save_file
 
     broken = shutil.copytree(snapshot, tmp_path / "broken")
@@ -146,7 +147,28 @@ def test_a_folder_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
         load_siglip2(str(tmp_path), "d")
 
 
-def test_a_name_that_is_neither_folder_nor_hub_id_is_refused() -> None:
-    with pytest.raises(WeightsMissing, match="neither a folder") as caught:
+def test_what_is_not_on_this_machine_is_never_downloaded_unasked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsMissing, match="google/siglip2-base-patch16-224 are not on this machine") as caught:
+        find_snapshot()
+    assert caught.value.remedy == "hf download google/siglip2-base-patch16-224"
+    with pytest.raises(WeightsMissing, match="neither a folder nor a hub id"):
         find_snapshot("no/such/place")
-    assert "hf download" in caught.value.remedy
+
+
+def test_a_snapshot_in_the_hubs_cache_is_found_by_its_id(
+    snapshot: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    revision = "0" * 40
+    repository = tmp_path / "models--somebody--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(revision, encoding="utf-8")
+    folder = shutil.copytree(snapshot, repository / "snapshots" / revision)
+    assert find_snapshot("somebody/tiny") == folder
+    assert snapshot_digest("somebody/tiny") == snapshot_digest(str(snapshot))
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(WeightsMissing, match="somebody/tiny are not on this machine"):
+        find_snapshot("somebody/tiny")

@@ -96,7 +96,7 @@ def test_a_threshold_changes_verdicts_and_scores_nothing_again(changed: VerifyOp
         replace(FAKES, scored_fps=2),
         replace(FAKES, motion_fps=24),
         replace(FAKES, picture_px=200),
-        replace(FAKES, scorers=FAKES.scorers[:1] + (replace(FAKES.scorers[1], name="darkness"),)),
+        replace(FAKES, scorers=(FAKES.scorers[0], replace(FAKES.scorers[1], name="darkness"))),
     ],
 )
 def test_what_changes_scores_changes_both_digests(changed: VerifyOptions, monkeypatch: pytest.MonkeyPatch) -> None:

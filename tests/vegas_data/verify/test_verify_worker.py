@@ -40,8 +40,8 @@ def test_real_scorers_find_the_planted_truth(
     workspace: Workspace, tmp_path: Path, categories: dict[str, Category]
 ) -> None:
     """Right, wrong sound, wrong picture, silent, still: one clip of five windows, cut from second 30 of its video."""
-    drums, cow = hits("drum_snare_hard", seconds=2, gap_s=0.45), hits("wrong_cow", seconds=2, gap_s=1)
-    toms, panda = photograph("drum_toms"), photograph("wrong_panda")
+    drums, cow = hits("drum", seconds=2, gap_s=0.45), hits("wrong", seconds=2, gap_s=1)
+    toms, panda = photograph("drum"), photograph("wrong")
     file = tmp_path / "planted.mp4"
     write_clip(file, [toms, toms, panda, toms, toms], [drums, cow, drums, QUIET, drums], jolts=[True] * 4 + [False])
     job = make_job(workspace, file, duration_ms=10_000, start_ms=30_000, categories=("drum",))
@@ -55,7 +55,7 @@ def test_real_scorers_find_the_planted_truth(
 
 def test_scores_round_trip_and_are_of_these_bytes(workspace: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "a.mp4"
-    write_clip(file, [grey(200), grey(60)], [QUIET, hits("drum_snare_hard", seconds=2, gap_s=0.5)])
+    write_clip(file, [grey(200), grey(60)], [QUIET, hits("drum", seconds=2, gap_s=0.5)])
     job = make_job(workspace, file, duration_ms=4_000, categories=("target",))
     assert not is_scored(workspace, job.key, job.media.sha256)
     verify = make_verifier(FAKES, workspace, [TARGET, OTHER, UNCOVERED], FAKE_REGISTRY)
@@ -92,7 +92,7 @@ def test_a_clip_is_decoded_once_for_all_scorers(
 def test_scorers_get_the_window_that_they_are_told(workspace: Workspace, tmp_path: Path) -> None:
     """Pictures and sound of a window are its own, at its own times, in fixed shapes."""
     file = tmp_path / "c.mp4"
-    write_clip(file, [grey(60), grey(180)], [QUIET, hits("drum_snare_hard", seconds=2, gap_s=0.5)], jolts=[False] * 2)
+    write_clip(file, [grey(60), grey(180)], [QUIET, hits("drum", seconds=2, gap_s=0.5)], jolts=[False] * 2)
     job = make_job(workspace, file, duration_ms=4_700, categories=("target",))
     windows = split_windows(job.clip, 4_700, 2_000)
     options = replace(FAKES, picture_px=100)

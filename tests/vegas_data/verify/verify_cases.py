@@ -1,7 +1,8 @@
 """Small clips made of the embedded corpus' photographs and recordings, and two scorers that need no weights."""
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vegas_data.config import canonical
-from vegas_data.demo.assets import SOUND_RATE_HZ, read_picture, read_sound
+from vegas_data.demo.assets import SOUND_RATE_HZ, read_picture, read_sound, select_assets
 from vegas_data.media.mux import write_mp4
 from vegas_data.records import Category, Clip, Media, Side, Window
 from vegas_data.verify import ScorerEntry, ScorerOptions, VerifyJob, VerifyOptions, WindowMedia, scores_key
+from vegas_data.verify.scores import ClipScores, ScorerInfo, Signals, WindowScores
 from vegas_data.workspace import Workspace, sha256_of
 
 FPS = 25
@@ -33,10 +35,34 @@ FAKES = VerifyOptions(
 
 Frame = NDArray[np.uint8]
 
+FINE = Signals(rms_dbfs=-20.0, peak_dbfs=-3.0, motion=1.0)
+SILENT = replace(FINE, rms_dbfs=-61.0)
+STILL = replace(FINE, motion=0.001)
+INFO = {"loudness": ScorerInfo(side="heard", digest="1" * 12), "brightness": ScorerInfo(side="seen", digest="2" * 12)}
+YES, UNSURE, NO = 0.9, 0.3, 0.1
 
-def photograph(name: str) -> Frame:
-    """A photograph of the corpus at the clips' size."""
-    return np.asarray(cv2.resize(read_picture(name), SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+def clip_scores(rows: list[tuple[float, float, Signals]], start_ms: int = 0, category: str = "drum") -> ClipScores:
+    """A clip whose windows have these scores (heard, seen) and signals."""
+    windows = tuple(
+        WindowScores(
+            start_ms=start_ms + 2_000 * index,
+            end_ms=start_ms + 2_000 * (index + 1),
+            signals=signals,
+            scores={"loudness": {category: heard}, "brightness": {category: seen}},
+        )
+        for index, (heard, seen, signals) in enumerate(rows)
+    )
+    return ClipScores(
+        clip_id=f"test-a_{start_ms:09d}", video_id="test-a", media_sha256="0" * 64, scorers=INFO, windows=windows
+    )
+
+
+def photograph(role: str, which: int = 0) -> Frame:
+    """One of the corpus' photographs of a category, or of role ``wrong``, at the clips' size."""
+    assets = select_assets("picture", role)
+    picture = read_picture(assets[which % len(assets)].name)
+    return np.asarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def shifted(picture: Frame, dx: float, dy: float) -> Frame:
@@ -46,11 +72,12 @@ def shifted(picture: Frame, dx: float, dy: float) -> Frame:
     return np.asarray(moved, dtype=np.uint8)
 
 
-def hits(name: str, *, seconds: float, gap_s: float) -> NDArray[np.float32]:
-    """A recording repeated every ``gap_s`` over ``seconds``, at the corpus' rate."""
-    recording = read_sound(name)
+def hits(role: str, *, seconds: float, gap_s: float) -> NDArray[np.float32]:
+    """Recordings of a category, or of role ``wrong``, in turn every ``gap_s`` over ``seconds``, at the corpus' rate."""
+    recordings = [read_sound(asset.name) for asset in select_assets("sound", role)[:3]]
     sound = np.zeros(round(seconds * SOUND_RATE_HZ), dtype=np.float32)
-    for start in range(round(0.1 * SOUND_RATE_HZ), len(sound), round(gap_s * SOUND_RATE_HZ)):
+    starts = range(round(0.1 * SOUND_RATE_HZ), len(sound), round(gap_s * SOUND_RATE_HZ))
+    for start, recording in zip(starts, itertools.cycle(recordings), strict=False):
         part = recording[: len(sound) - start]
         sound[start : start + len(part)] += part
     return np.clip(sound, -1.0, 1.0)
@@ -144,3 +171,4 @@ FAKE_REGISTRY = {
     "loudness": fake_entry("loudness", "heard", lambda window: float(np.abs(window.sound).max())),
     "brightness": fake_entry("brightness", "seen", lambda window: float(window.frames.mean() / 255)),
 }
+THEIRS = FAKE_REGISTRY["loudness"]

@@ -9,7 +9,7 @@ which loads to a ``ScorerEntry``.
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -125,7 +125,7 @@ def _pinned(name: str) -> Callable[[ScorerOptions], str]:
 
 
 def _siglip2_digest(options: ScorerOptions) -> str:
-    from vegas_data.verify.scorers.siglip2 import snapshot_digest
+    from vegas_data.verify.scorers.snapshot import snapshot_digest
 
     return snapshot_digest(options.model)
 
@@ -161,9 +161,28 @@ SHIPPED: Final[Registry] = MappingProxyType(
 
 @functools.cache
 def load_registry() -> Registry:
-    """The shipped scorers and those of installed packages; a shipped name cannot be taken over."""
-    installed = {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+    """The shipped scorers and those of installed packages; a shipped name cannot be taken over.
+
+    Raises:
+        ScorerMissing: an installed package announces a scorer that cannot be loaded.
+    """
+    installed = {point.name: _load_entry(point) for point in entry_points(group=ENTRY_POINTS)}
     return MappingProxyType({**dict(sorted(installed.items())), **SHIPPED})
+
+
+def _load_entry(point: EntryPoint) -> ScorerEntry:
+    try:
+        entry = point.load()
+    except (ImportError, AttributeError) as error:
+        reason = str(error)
+    else:
+        if isinstance(entry, ScorerEntry):
+            return entry
+        reason = f"it is {type(entry).__name__}, not ScorerEntry"
+    raise ScorerMissing(
+        f"scorer {point.name} of an installed package ({point.value}) cannot be loaded: {reason}",
+        remedy="upgrade or uninstall that package",
+    )
 
 
 def find_scorer(name: str, registry: Registry) -> ScorerEntry:

@@ -10,7 +10,6 @@ processor, which would need a further imaging library: the whole picture is resi
 SigLIP is trained), rounded to 8 bits and normalised by the snapshot's ``preprocessor_config.json``.
 """
 
-import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,24 +18,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
-from vegas_data.config import digest as digest_of
 from vegas_data.config import load_table
 from vegas_data.errors import RecipeError, ScorerMissing, WeightsMissing
-from vegas_data.models import load_registry, select_model
 from vegas_data.records import Category, Side
-from vegas_data.workspace import sha256_of
+from vegas_data.verify.scorers.snapshot import REMEDY, find_snapshot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vegas_data.verify.scorers import WindowMedia
 
-DEFAULT_MODEL: Final = "siglip2"
-SNAPSHOT_FILES: Final = ("*.json", "*.model", "*.safetensors")
 _INTERPOLATIONS: Final = {2: "bilinear", 3: "bicubic"}  # PIL's numbers, which preprocessor_config.json uses
-_REMEDY: Final = "name another folder or hub id as `model` of the scorer siglip2, or fetch the snapshot again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +86,14 @@ class Siglip2Scorer:
                 truncation=True,
                 return_tensors="pt",
             )
-            self._texts[prompts] = F.normalize(self.model.text_model(input_ids=tokens["input_ids"]).pooler_output)
+            self._texts[prompts] = functional.normalize(
+                self.model.text_model(input_ids=tokens["input_ids"]).pooler_output
+            )
         return self._texts[prompts]
 
     def _embed_pictures(self, frames: "NDArray[np.uint8]") -> torch.Tensor:
         pixels = prepare_pictures(frames, self.normalisation)
-        return F.normalize(self.model.vision_model(pixel_values=pixels).pooler_output)
+        return functional.normalize(self.model.vision_model(pixel_values=pixels).pooler_output)
 
 
 def prepare_pictures(frames: "NDArray[np.uint8]", normalisation: _Normalisation) -> torch.Tensor:
@@ -106,66 +102,16 @@ def prepare_pictures(frames: "NDArray[np.uint8]", normalisation: _Normalisation)
     Shape:
         uint8 [T, H, W, 3], RGB → float32 [T, 3, height, width].
     """
-    x_TCHW = torch.as_tensor(frames).permute(0, 3, 1, 2).to(torch.float32)  # noqa: N806 (the name carries the shape)
-    x_TCHW = F.interpolate(  # noqa: N806
+    x_TCHW = torch.as_tensor(frames).permute(0, 3, 1, 2).to(torch.float32)
+    x_TCHW = functional.interpolate(
         x_TCHW,
         size=(normalisation.height, normalisation.width),
         mode=_INTERPOLATIONS[normalisation.resample],
         antialias=True,
     )
-    x_TCHW = x_TCHW.round_().clamp_(0, 255).div_(255)  # noqa: N806
+    x_TCHW = x_TCHW.round_().clamp_(0, 255).div_(255)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (normalisation.mean, normalisation.std))
     return (x_TCHW - mean) / std
-
-
-def find_snapshot(model: str = "") -> Path:
-    """Folder of the weights: ``model`` itself if it is one, else the hub's snapshot, fetched at its first use.
-
-    Raises:
-        ScorerMissing: ``transformers`` is not installed. WeightsMissing: neither here nor to be had.
-    """
-    if model and Path(model).is_dir():
-        return Path(model)
-    repository = model or select_model(load_registry(), DEFAULT_MODEL).repository
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    except ImportError:
-        raise ScorerMissing("scorer siglip2 needs transformers", remedy="pip install 'vegas-data[scorers]'") from None
-    try:
-        return Path(_local_snapshot(repository) or snapshot_download(repository, allow_patterns=list(SNAPSHOT_FILES)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise WeightsMissing(
-            f"siglip2: {repository} is neither a folder, nor in the hub's cache, nor to be fetched: {reason}",
-            remedy=f"with network: hf download {repository}; or {_REMEDY}",
-        ) from None
-
-
-def _local_snapshot(repository: str) -> str | None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(repository, allow_patterns=list(SNAPSHOT_FILES), local_files_only=True)
-    except LocalEntryNotFoundError:
-        return None
-    return folder if any(Path(folder).glob("*.safetensors")) else None  # a download that was broken off
-
-
-def snapshot_digest(model: str = "") -> str:
-    """Digest of every file of a snapshot that can change a score.
-
-    Raises:
-        ScorerMissing, WeightsMissing: as ``find_snapshot``.
-    """
-    return _digest_of_folder(find_snapshot(model).resolve())
-
-
-@functools.cache
-def _digest_of_folder(folder: Path) -> str:
-    files = sorted({file for pattern in SNAPSHOT_FILES for file in folder.glob(pattern)})
-    return digest_of("siglip2", {file.name: sha256_of(file) for file in files})
 
 
 def load_siglip2(model: str, digest: str) -> Siglip2Scorer:
@@ -178,8 +124,10 @@ def load_siglip2(model: str, digest: str) -> Siglip2Scorer:
     folder = find_snapshot(model)
     try:
         from transformers import AutoTokenizer, SiglipModel
+        from transformers.utils.logging import disable_progress_bar
     except ImportError:
         raise ScorerMissing("scorer siglip2 needs transformers", remedy="pip install 'vegas-data[scorers]'") from None
+    disable_progress_bar()  # one from each worker process would scribble over ours
     normalisation = read_normalisation(folder / "preprocessor_config.json")
     try:
         network, info = SiglipModel.from_pretrained(
@@ -188,12 +136,10 @@ def load_siglip2(model: str, digest: str) -> Siglip2Scorer:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise WeightsMissing(f"{folder}: not a SigLIP snapshot: {reason}", remedy=_REMEDY) from None
+        raise WeightsMissing(f"{folder}: not a SigLIP snapshot: {reason}", remedy=REMEDY) from None
     unloaded = sorted({*info["missing_keys"], *info["unexpected_keys"]}) + [str(k) for k in info["mismatched_keys"]]
     if unloaded:
-        raise WeightsMissing(
-            f"{folder}: weights that do not fit the network: {', '.join(unloaded[:4])}", remedy=_REMEDY
-        )
+        raise WeightsMissing(f"{folder}: weights that do not fit the network: {', '.join(unloaded[:4])}", remedy=REMEDY)
     return Siglip2Scorer(
         model=network.requires_grad_(False).eval(), tokenizer=tokenizer, normalisation=normalisation, digest=digest
     )
@@ -216,7 +162,7 @@ def read_normalisation(path: Path) -> _Normalisation:
         }
         normalisation = load_table(_Normalisation, table, where=path.name)
     except (OSError, ValueError, LookupError, TypeError, RecipeError) as error:
-        raise WeightsMissing(f"{path}: cannot be used: {error}", remedy=_REMEDY) from None
+        raise WeightsMissing(f"{path}: cannot be used: {error}", remedy=REMEDY) from None
     if normalisation.resample not in _INTERPOLATIONS or len(normalisation.mean) != 3 or len(normalisation.std) != 3:
-        raise WeightsMissing(f"{path}: unknown interpolation or not three colours", remedy=_REMEDY)
+        raise WeightsMissing(f"{path}: unknown interpolation or not three colours", remedy=REMEDY)
     return normalisation

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from conftest import make_clip, make_media, make_truth, make_verdicts
+from report_records import make_clip, make_media, make_truth, make_verdicts
 
 from vegas_data.report import Failure, ReportData
 from vegas_data.report.truth import Confusion, confusion, endings, wilson

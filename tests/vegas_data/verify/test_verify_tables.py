@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_aggregate import FINE, NO, SILENT, UNSURE, YES, clip_scores
-from verify_cases import FAKES
+from verify_cases import FAKES, FINE, NO, SILENT, UNSURE, YES, clip_scores
 
 from vegas_data.errors import WorkspaceError
 from vegas_data.records import Clip
@@ -22,8 +21,8 @@ from vegas_data.verify import (
     read_verdicts,
     scores_key,
     tables,
+    tables_made_with,
     verdict_digest,
-    verdicts_made_with,
     write_tables,
 )
 from vegas_data.verify.scores import commit_scores
@@ -135,12 +134,12 @@ def test_the_csv_says_what_the_table_says(workspace: Workspace) -> None:
 def test_the_tables_name_the_thresholds_they_were_made_with(workspace: Workspace) -> None:
     clips = put_scores(workspace)
     write_tables(workspace, clips, FAKES, "d", ("drum",))
-    assert verdicts_made_with(workspace) == verdict_digest(FAKES, "d")
+    assert tables_made_with(workspace)["verdicts"] == verdict_digest(FAKES, "d")
     heard, seen = FAKES.scorers
     lenient = replace(FAKES, scorers=(heard, replace(seen, accept=0.2)))
     counts = write_tables(workspace, clips, lenient, "d", ("drum",))
     assert counts.accepted == 4, "another threshold, no media touched"
-    assert verdicts_made_with(workspace) == verdict_digest(lenient, "d") != verdict_digest(FAKES, "d")
+    assert tables_made_with(workspace)["verdicts"] == verdict_digest(lenient, "d") != verdict_digest(FAKES, "d")
 
 
 def test_nothing_scored_gives_empty_tables(workspace: Workspace) -> None:

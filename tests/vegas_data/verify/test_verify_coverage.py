@@ -1,6 +1,7 @@
 """A category that nobody can judge is said before anything is decoded, with the remedy."""
 
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import pytest
 from verify_cases import FAKE_REGISTRY, FAKES, OPTIONS
@@ -8,7 +9,7 @@ from verify_cases import FAKE_REGISTRY, FAKES, OPTIONS
 from vegas_data.errors import EXIT_DEPENDENCY, RecipeError, ScorerMissing
 from vegas_data.records import Category
 from vegas_data.verify import ScorerOptions, check_coverage
-from vegas_data.verify.scorers import SHIPPED, find_scorer, load_registry
+from vegas_data.verify.scorers import ENTRY_POINTS, SHIPPED, find_scorer, load_registry
 
 SIGLIP = ScorerOptions(name="siglip2", side="seen", accept=0.1, reject=0.01)
 
@@ -59,15 +60,20 @@ def test_a_scorer_cannot_be_given_another_side() -> None:
         check_coverage(swapped, [], FAKE_REGISTRY)
 
 
+def announce(monkeypatch: pytest.MonkeyPatch, **scorers: str) -> None:
+    points = [EntryPoint(name, value, ENTRY_POINTS) for name, value in scorers.items()]
+    monkeypatch.setattr("vegas_data.verify.scorers.entry_points", lambda group: points)
+
+
 def test_installed_packages_can_add_scorers_but_not_replace_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Point:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-        def load(self) -> object:
-            return FAKE_REGISTRY["loudness"]
-
-    monkeypatch.setattr("vegas_data.verify.scorers.entry_points", lambda group: [Point("theirs"), Point("yamnet")])
+    announce(monkeypatch, theirs="verify_cases:THEIRS", yamnet="verify_cases:THEIRS")
     registry = load_registry.__wrapped__()
     assert registry["theirs"] is FAKE_REGISTRY["loudness"]
     assert registry["yamnet"] is SHIPPED["yamnet"]
+
+
+@pytest.mark.parametrize("value", ["no_such_module:X", "verify_cases:NO_SUCH_NAME", "verify_cases:FPS"])
+def test_an_installed_scorer_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    announce(monkeypatch, theirs=value)
+    with pytest.raises(ScorerMissing, match=f"scorer theirs of an installed package \\({value}\\)"):
+        load_registry.__wrapped__()

@@ -1,0 +1,101 @@
+"""The page in a real browser: silent, still towards the network, and inside its window at 400 pixels."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vegas_data.report import ReportData
+from vegas_data.report.page import write_report
+from vegas_data.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+# Elements that stick out of the window and do not lie in a box that scrolls by itself.
+OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((element) => {
+  const box = element.getBoundingClientRect();
+  if (!box.width || (box.right <= innerWidth + 0.5 && box.left >= -0.5)) return false;
+  if (element.closest(".skip, .visually-hidden")) return false;
+  for (let parent = element.parentElement; parent !== document.body; parent = parent.parentElement)
+    if (["auto", "scroll"].includes(getComputedStyle(parent).overflowX)) return false;
+  return true;
+}).map((element) => element.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(planted: ReportData, media_path: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workspace = Workspace.create(tmp_path_factory.mktemp("browser") / "workspace", 'name = "demo"\n')
+    write_report(planted, workspace, media_path=media_path)
+    return workspace.path("report.html")
+
+
+@pytest.fixture
+def open_page(browser: "Browser", report: Path) -> "Iterator[Callable[[int, str], Page]]":
+    complaints: list[str] = []
+    contexts = []
+
+    def open_at(width: int, scheme: str) -> "Page":
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
+        page.goto(report.as_uri())
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "light"), (400, "dark")])
+def test_fits_its_window(open_page: "Callable[[int, str], Page]", width: int, scheme: str) -> None:
+    page = open_page(width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(OVERFLOWING) == []
+
+
+def test_the_chart_gives_way_to_the_table_on_narrow_screens(open_page: "Callable[[int, str], Page]") -> None:
+    assert open_page(1400, "light").locator(".sankey").is_visible()
+    assert not open_page(400, "light").locator(".sankey").is_visible()
+
+
+def test_light_and_dark_differ(open_page: "Callable[[int, str], Page]") -> None:
+    papers = {
+        open_page(800, scheme).evaluate("getComputedStyle(document.body).backgroundColor")
+        for scheme in ("light", "dark")
+    }
+    assert len(papers) == 2
+
+
+def test_a_click_on_the_tracks_moves_the_player_and_its_line(open_page: "Callable[[int, str], Page]") -> None:
+    page = open_page(1400, "light")
+    article = page.locator(".timeline").first
+    video = article.locator("video")
+    video.evaluate("v => v.readyState >= 1 || new Promise((done) => v.addEventListener('loadedmetadata', done))")
+    assert video.evaluate("v => v.duration") == pytest.approx(6, abs=0.1)
+    article.locator(".waveform").scroll_into_view_if_needed()
+    box = article.locator(".waveform").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(".timeline.started").wait_for()
+    assert video.evaluate("v => v.currentTime") == pytest.approx(3, abs=0.1)
+    left = article.locator(".cursor").evaluate("c => parseFloat(c.style.left)")
+    assert left == pytest.approx(50, abs=2)
