@@ -1,5 +1,6 @@
 """What a workspace holds, told to people and programs: status, check, the page and its summary. Changes no data."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -100,7 +101,7 @@ def gather(run: Run) -> report.ReportData:
         truth=tuple(_truth(clips, truth_of_corpus(run))),
         tools=tuple(sorted({*_tools(media.values()), *_tools(infos)})),
         window_ms=recipe.verify.window_ms,
-        command_options=f"--workspace {workspace.root}",
+        command_options=f"--workspace {shlex.quote(str(workspace.root))}",
         reproduce=("make demo",) if recipe.name == "demo" else (),
     )
 
@@ -150,12 +151,11 @@ def _truth(clips: tuple[Clip, ...], planned: tuple[demo.PlannedClip, ...]) -> It
     here = {clip.id for clip in clips}
     for plan in planned:
         if plan.clip.id in here:
-            told = plan.expected.rpartition(":")[2]
             yield report.Truth(
                 clip_id=plan.clip.id,
                 category=plan.category,
                 fault=plan.fault,
-                expected="as_planted" if told == "accepted" else told,
+                expected=plan.expected,
                 window_truth=plan.window_truth,
                 onsets_ms=tuple(ms - plan.clip.start_ms for ms in plan.onsets_ms),
                 licence=plan.licence,

@@ -221,33 +221,35 @@ def featurize_work(run: Run, device: str = "cpu") -> Work:
         make_worker=partial(features.make_extractor, options, grid, workspace, device),
         deadline_s=3600.0,
     )
-    jobs = {job.id: job for job in _feature_jobs(run).values() if in_part(job.id, run.selection.part)}
+    by_id = {job.id: job for job in _feature_jobs(run).values() if in_part(job.id, run.selection.part)}
     return Work(
         stage=stage,
-        units=list(jobs.values()),
+        units=list(by_id.values())[: run.selection.limit],
         is_done=lambda job: not features.missing_streams(job, digests, workspace),
     )
 
 
 def _feature_jobs(run: Run) -> dict[Example, features.FeatureJob]:
-    """The wanted examples, up to the limit, and where their media is."""
+    """The wanted examples and where their media is; an example whose clip has left the manifest is passed over."""
     names = {category.name for category in run.wanted}
-    examples = [e for e in read_examples(run) if e.category in names][: run.selection.limit]
-    clips = {clip.id: clip for clip in read_clips(run.workspace, run.categories)}
-    media = {clip.id: (media, key) for clip, media, key in fetched(run, (clips[e.clip_id] for e in examples))}
+    examples = [example for example in read_examples(run) if example.category in names]
+    wanted = {example.clip_id for example in examples}
+    clips = [clip for clip in read_clips(run.workspace, run.categories) if clip.id in wanted]
+    here = {clip.id: (media, key) for clip, media, key in fetched(run, clips)}
     return {
         example: features.FeatureJob(
-            example=example, media=media[example.clip_id][0], media_key=media[example.clip_id][1]
+            example=example, media=here[example.clip_id][0], media_key=here[example.clip_id][1]
         )
         for example in examples
-        if example.clip_id in media
+        if example.clip_id in here
     }
 
 
 def run_featurize(run: Run, device: str = "cpu") -> list[Summary]:
     """Features of the selected examples, then the shards of their categories.
 
-    A part of a job array makes features only: shards hold whole categories and are written by a run without --part.
+    Shards hold every example of a category whose features are there, whatever was selected now. A part of a job
+    array makes features only: shards are written by a run without ``--part``.
     """
     summary = run.do(featurize_work(run, device))
     if run.selection.part is not None:

@@ -116,7 +116,9 @@ def _view(
     cos, sin = zoom * math.cos(turn), zoom * math.sin(turn)
     linear = np.array([[cos, sin], [-sin, cos]]) @ np.diag([-1.0 if camera.flip else 1.0, 1.0])
     slack = (camera.zoom - 1) / 2 * np.array(size)  # what zooming in leaves beyond the edge
-    drift = [DRIFT * math.sin(2 * math.pi * time_ms / p + f) for p, f in zip(camera.period_ms, camera.phase, strict=True)]
+    drift = [
+        DRIFT * math.sin(2 * math.pi * time_ms / p + f) for p, f in zip(camera.period_ms, camera.phase, strict=True)
+    ]
     aside = JOLT_SHIFT * jolt * np.array([math.cos(camera.direction_rad), math.sin(camera.direction_rad)])
     centre = np.array(size) / 2 + slack * np.array(camera.offset) + size[1] * (np.array(drift) + aside)
     shift = centre - linear @ np.array([width / 2, height / 2])

@@ -166,9 +166,7 @@ def _hit_times(rng: random.Random, rhythm: Rhythm, segment: Segment) -> list[int
     return times
 
 
-def _hit(
-    rng: random.Random, rhythm: Rhythm, palette: Sequence[Asset], start_ms: int, segment: Segment
-) -> Sound:
+def _hit(rng: random.Random, rhythm: Rhythm, palette: Sequence[Asset], start_ms: int, segment: Segment) -> Sound:
     asset = palette[int(rng.random() * len(palette))]
     end_ms = start_ms + between(rng, *rhythm.length_ms) if asset.texture else segment.end_ms
     low, high = rhythm.gain_db
@@ -181,9 +179,7 @@ def _hit(
 
 
 def _bed(asset: Asset, segment: Segment) -> Sound:
-    return Sound(
-        sound=asset.name, start_ms=segment.start_ms, end_ms=segment.end_ms, gain_db=BED_GAIN_DB, bed=True
-    )
+    return Sound(sound=asset.name, start_ms=segment.start_ms, end_ms=segment.end_ms, gain_db=BED_GAIN_DB, bed=True)
 
 
 def spdx_ids(shots: Iterable[Shot], sounds: Iterable[Sound]) -> set[str]:

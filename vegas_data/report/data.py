@@ -62,7 +62,7 @@ class Truth:
         fault: what was planted; empty for a clean clip. expected: how the clip must end: ``accepted``,
             ``rejected:<reason>`` or ``failed:<class>`` (see ``report.truth``).
         window_truth: is the target both heard and seen, per window from the clip's start; empty if it must fail.
-        onsets_ms: when the planted sounds begin, in the source video.
+        onsets_ms: when the planted sounds begin, from the clip's start.
     """
 
     clip_id: str

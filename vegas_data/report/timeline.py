@@ -190,7 +190,7 @@ def _show(path: Path, media: Media, truth: Truth | None, window_ms: int, flow_st
         else (),
         sound=waveform(
             sound_outline(path, media),
-            onsets=[(onset_ms - media.start_ms) / media.duration_ms for onset_ms in onsets_ms],
+            onsets=[onset_ms / media.duration_ms for onset_ms in onsets_ms],
             title=described,
         ),
         player=player(path),

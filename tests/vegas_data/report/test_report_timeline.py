@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -86,6 +87,9 @@ def test_blocks_cover_the_clip_and_name_the_tail(planted: ReportData, media_path
 def test_a_block_remembers_what_was_planted(planted: ReportData, media_path: Callable[[str], Path]) -> None:
     line = build(planted, ("demo-drum-missed_000000400", "drum"), media_path, None)
     assert [block.planted for block in line.blocks] == [True, True, True]
+    assert line.show is not None
+    onsets = [float(x) for x in re.findall(r'<line x1="([\d.]+)"[^>]*class="onset"', line.show.sound)]
+    assert [x / 720 * 6000 for x in onsets] == [1000, 2500], "720 columns, 6,000 ms"
     assert line.outcome == "partial"
 
 
