@@ -57,19 +57,21 @@ def kill_at(verb: str, workspace: Path, seconds: float) -> bool:
 def prove(stages: dict[str, tuple[Path, dict[str, str], float]], verb: str, tmp_path: Path, kills: int) -> None:
     before, expected, duration = stages[verb]
     moments = random.Random(f"{SEED}-{verb}")
-    hit = 0
     for number in range(kills):
-        workspace = tmp_path / f"{number}"
-        shutil.copytree(before, workspace)
-        moment = moments.uniform(0.1, 0.95) * duration
-        hit += kill_at(verb, workspace, moment)
-        vegas_json(verb, "--workspace", workspace, "--workers", "2")
-        where = f"seed {SEED}, kill {number} of {verb} after {moment:.2f} s"
-        assert artefacts(workspace) == expected, where
-        assert not (workspace / "tmp").exists(), where
-        shutil.rmtree(workspace)
-    print(f"{verb}: {hit} of {kills} kills hit the running command, seed {SEED}")
-    assert hit > 0, "no kill came in time"
+        moment = moments.uniform(0.1, 0.9) * duration
+        while True:
+            workspace = tmp_path / f"{number}"
+            shutil.copytree(before, workspace)
+            hit = kill_at(verb, workspace, moment)
+            where = f"seed {SEED}, kill {number} of {verb} after {moment:.2f} s"
+            if hit:
+                vegas_json(verb, "--workspace", workspace, "--workers", "2")
+            assert artefacts(workspace) == expected, where
+            assert not (workspace / "tmp").exists(), where
+            shutil.rmtree(workspace)
+            if hit:
+                break
+            moment *= 0.8  # the machine was quicker this time: the command had ended
 
 
 @pytest.mark.parametrize("verb", VERBS)

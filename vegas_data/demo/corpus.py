@@ -26,7 +26,7 @@ from vegas_data.demo.timeline import Segment, Shot, Sound, between, compose_time
 from vegas_data.records import MAX_CLIP_MS, YOUTUBE_ID_LENGTH, Clip
 
 SOURCE: Final = "demo"
-PLAN_VERSION: Final = 1  # raise when the same options lead to other videos
+PLAN_VERSION: Final = 2  # raise when the same options lead to other videos
 WINDOW_MS: Final = 2_000
 STARTS_MS: Final = (0, 400, 1_000)
 TAIL_MS: Final = 300
@@ -166,8 +166,8 @@ def plan_corpus(options: CorpusOptions) -> tuple[PlannedClip, ...]:
     planned = [_plan(options, category, "", index) for category, count in clean for index in range(count)]
     categories = [category for category, count in clean if count] or [category for category, _ in clean]
     for place, (fault, count) in enumerate(_counts(options.faults)):
-        for index in range(count):
-            planned.append(_plan(options, categories[(place + index) % len(categories)], fault, index))
+        turns = (categories[(place + index) % len(categories)] for index in range(count))
+        planned += [_plan(options, category, fault, index) for index, category in enumerate(turns)]
     return tuple(planned)
 
 

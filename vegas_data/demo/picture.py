@@ -1,8 +1,9 @@
 """The moving pictures of one source video: a photograph, a calm camera, a jolt before every hit.
 
 Enters: a planned clip. Leaves: its frames, one by one. The camera drifts by less than a percent of the picture's
-height, so that nothing is quite still; a jolt throws it aside within 70 ms and lets it swing back, with a turn and
-a push forward, so that a network that averages over positions sees it too. Water ripples inside its box.
+height, so that nothing is quite still; a jolt throws it downwards within 70 ms and lets it swing back, with a turn
+and a push forward. Frames are exposed for 36 ms, as a camera's are: the blur of a fast motion is what a network that
+averages over positions sees in a single picture. Water ripples inside its box.
 
 Legend: H and W pixels.
 """
@@ -32,6 +33,10 @@ JOLT_ZOOM: Final = 0.05
 ATTACK_MS: Final = 70.0
 DECAY_MS: Final = 110.0
 SWING_PERIOD_MS: Final = 300.0
+SPREAD_RAD: Final = 0.4  # of a jolt's direction about straight down, from clip to clip
+EXPOSURE_MS: Final = 36.0
+EXPOSURES: Final = 4
+BLUR_FROM_PX: Final = 1.0
 RIPPLE: Final = 0.004  # of the height
 RIPPLE_PERIOD_MS: Final = 620.0
 
@@ -71,7 +76,7 @@ def render_frames(planned: "PlannedClip", options: "CorpusOptions") -> "Iterator
 
 
 def jolt_shape(after_ms: float) -> float:
-    """Displacement of a jolt, in units of its size, ``after_ms`` after it has begun: out within 70 ms, swinging back."""
+    """Displacement ``after_ms`` after a jolt began, in units of its size: out within 70 ms, then swinging back."""
     if after_ms <= 0:
         return 0.0
     if after_ms < ATTACK_MS:
@@ -88,7 +93,7 @@ def _draw_camera(rng: np.random.Generator) -> _Camera:
         offset=(float(rng.uniform(-0.5, 0.5)), float(rng.uniform(-0.5, 0.5))),
         phase=(float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(0, 2 * math.pi))),
         period_ms=(float(rng.uniform(*DRIFT_PERIOD_MS)), float(rng.uniform(*DRIFT_PERIOD_MS))),
-        direction_rad=float(rng.uniform(0, 2 * math.pi)),
+        direction_rad=math.pi / 2 + float(rng.uniform(-SPREAD_RAD, SPREAD_RAD)),
     )
 
 
@@ -97,11 +102,36 @@ def _render_frame(
 ) -> "npt.NDArray[np.uint8]":
     picture = read_picture(name)
     matrix = _view(camera, picture.shape, jolts_ms, time_ms, size)
-    frame = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    frame = _expose(picture, _views_during_exposure(camera, picture.shape, jolts_ms, time_ms, size) or [matrix], size)
     box = load_assets()[name].water
     if box:
         frame = _ripple(frame, _box_on_screen(box, matrix, picture.shape), camera.phase[0], time_ms)
-    return np.asarray(frame, dtype=np.uint8)
+    return frame
+
+
+def _views_during_exposure(
+    camera: _Camera, shape: Sequence[int], jolts_ms: Sequence[int], time_ms: float, size: tuple[int, int]
+) -> "list[npt.NDArray[np.float64]]":
+    """The views that one exposure averages, about ``time_ms``; none if nothing moves by a pixel meanwhile."""
+    offsets_ms = [EXPOSURE_MS * ((index + 0.5) / EXPOSURES - 0.5) for index in range(EXPOSURES)]
+    views = [_view(camera, shape, jolts_ms, time_ms + offset_ms, size) for offset_ms in offsets_ms]
+    corners = np.array([[0, 0, 1], [shape[1], shape[0], 1]]).T
+    moved_px = float(np.max(np.abs((np.max(views, axis=0) - np.min(views, axis=0)) @ corners)))
+    return views if moved_px >= BLUR_FROM_PX else []
+
+
+def _expose(
+    picture: "npt.NDArray[np.uint8]", views: "Sequence[npt.NDArray[np.float64]]", size: tuple[int, int]
+) -> "npt.NDArray[np.uint8]":
+    """The mean of the picture seen in several ways.
+
+    Shape:
+        uint8 [h, w, 3] → uint8 [H, W, 3].
+    """
+    total = np.zeros((size[1], size[0], 3), dtype=np.uint16)
+    for view in views:
+        total += cv2.warpAffine(picture, view, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return ((total + len(views) // 2) // len(views)).astype(np.uint8)
 
 
 def _view(
