@@ -31,6 +31,8 @@ WINDOW_MS: Final = 2_000
 STARTS_MS: Final = (0, 400, 1_000)
 TAIL_MS: Final = 300
 SHORT_MS: Final = (1_200, 1_700)
+ROOM_TONE_DBFS: Final = -66.0
+SILENCE_DBFS: Final = (None, -70.0)  # silence has to be measured, not merely recognised
 
 # Fault → how its clip must end: a verdict with its reason, or a failure with its class.
 FAULTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -69,7 +71,7 @@ class FaultCounts:
     Args:
         wrong_sound: the picture is right. wrong_picture: the sound is right.
         middle_only: the target is there in the middle window only.
-        silent: no sound, or hiss below −60 dBFS. still: one picture all the time.
+        silent: digital silence or hiss at −70 dBFS, in turn. still: one picture all the time.
         no_audio: no sound track. too_short: shorter than a window. truncated: the file ends at 60 % of its bytes.
         gone_404, gone_410, private, server_error: the server answers 404, 410, 403, 500 whatever one does.
         rate_limited: it answers 429 once, then the video.
@@ -131,6 +133,7 @@ class PlannedClip:
         window_truth: for each window whether the target is seen *and* heard; empty where nothing can be judged.
         licence: SPDX expression of the rendered video. seed: of whatever the compositor draws at random.
         duration_ms: of the source video. shots, sounds, jolts_ms: its timeline, in source time.
+        room_tone_dbfs: level of the noise under everything; None is digital silence.
     """
 
     clip: Clip
@@ -144,6 +147,7 @@ class PlannedClip:
     shots: tuple[Shot, ...]
     sounds: tuple[Sound, ...]
     jolts_ms: tuple[int, ...]
+    room_tone_dbfs: float | None
 
     @property
     def id(self) -> str:
@@ -202,6 +206,7 @@ def _plan(options: CorpusOptions, category: str, fault: str, index: int) -> Plan
         shots=timeline.shots,
         sounds=sounds,
         jolts_ms=() if fault == "still" else timeline.jolts_ms,
+        room_tone_dbfs=SILENCE_DBFS[index % len(SILENCE_DBFS)] if fault == "silent" else ROOM_TONE_DBFS,
     )
 
 

@@ -35,8 +35,8 @@ DECAY_MS: Final = 110.0
 SWING_PERIOD_MS: Final = 300.0
 SPREAD_RAD: Final = 0.4  # of a jolt's direction about straight down, from clip to clip
 EXPOSURE_MS: Final = 36.0
-EXPOSURES: Final = 4
-BLUR_FROM_PX: Final = 1.0
+EXPOSURES: Final = 3
+BLUR_FROM_PX: Final = 1.5
 RIPPLE: Final = 0.004  # of the height
 RIPPLE_PERIOD_MS: Final = 620.0
 
@@ -128,10 +128,15 @@ def _expose(
     Shape:
         uint8 [h, w, 3] → uint8 [H, W, 3].
     """
-    total = np.zeros((size[1], size[0], 3), dtype=np.uint16)
-    for view in views:
-        total += cv2.warpAffine(picture, view, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return ((total + len(views) // 2) // len(views)).astype(np.uint8)
+    seen = [
+        cv2.warpAffine(picture, view, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101) for view in views
+    ]
+    if len(seen) == 1:
+        return np.asarray(seen[0], dtype=np.uint8)
+    total = np.add(seen[0], seen[1], dtype=np.uint16)
+    for frame in seen[2:]:
+        total += frame
+    return np.asarray((total + len(seen) // 2) // len(seen), dtype=np.uint8)
 
 
 def _view(

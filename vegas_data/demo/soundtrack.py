@@ -1,7 +1,6 @@
 """The sound of one source video: recordings at their times over a faint room tone.
 
-Enters: a planned clip. Leaves: its samples. A silent video is digital silence, or hiss of −70 dBFS, so that
-silence has to be measured and not merely recognised.
+Enters: a planned clip. Leaves: its samples, scaled down if their peak would be clipped.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from vegas_data.demo.corpus import PlannedClip
     from vegas_data.demo.timeline import Sound
 
-ROOM_TONE_DBFS: Final = -66.0
-HISS_DBFS: Final = -70.0
 PEAK: Final = 0.89
 FADE_MS: Final = 10
 TEXTURE_FADE_MS: Final = 25
@@ -31,8 +28,6 @@ def render_sound(planned: "PlannedClip") -> "npt.NDArray[np.float32]":
     """
     rng = np.random.default_rng([planned.seed, 2])
     mix = np.zeros(_samples(planned.duration_ms), dtype=np.float32)
-    if planned.fault == "silent":
-        return mix if rng.random() < 0.5 else mix + _noise(rng, mix.size, HISS_DBFS)
     for sound in planned.sounds:
         first = _samples(sound.start_ms)
         piece = _piece(rng, sound)[: mix.size - first]
@@ -40,15 +35,13 @@ def render_sound(planned: "PlannedClip") -> "npt.NDArray[np.float32]":
     peak = float(np.max(np.abs(mix), initial=0.0))
     if peak > PEAK:
         mix *= np.float32(PEAK / peak)
-    return mix + _noise(rng, mix.size, ROOM_TONE_DBFS)
+    if planned.room_tone_dbfs is None:
+        return mix
+    return mix + np.float32(10 ** (planned.room_tone_dbfs / 20)) * rng.standard_normal(mix.size, dtype=np.float32)
 
 
 def _samples(time_ms: int) -> int:
     return time_ms * SOUND_RATE_HZ // 1000
-
-
-def _noise(rng: np.random.Generator, size: int, level_dbfs: float) -> "npt.NDArray[np.float32]":
-    return np.float32(10 ** (level_dbfs / 20)) * rng.standard_normal(size, dtype=np.float32)
 
 
 def _piece(rng: np.random.Generator, sound: "Sound") -> "npt.NDArray[np.float32]":
