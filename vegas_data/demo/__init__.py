@@ -5,6 +5,7 @@ it (``compose``) and a loopback web server that plays the internet (``server``).
 """
 
 from vegas_data.demo.corpus import (
+    SOURCE,
     CleanCounts,
     CorpusOptions,
     FaultCounts,
@@ -15,6 +16,7 @@ from vegas_data.demo.corpus import (
 from vegas_data.demo.stage import corpus_folder, make_renderer, serve, video_key
 
 __all__ = [
+    "SOURCE",
     "CleanCounts",
     "CorpusOptions",
     "FaultCounts",

@@ -39,6 +39,16 @@ def test_every_asset_names_author_origin_and_changes() -> None:
         assert asset.changes, asset.file
 
 
+def test_the_page_credits_every_asset() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "corpus.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith(("| `pictures/", "| `sounds/"))]
+    assert len(rows) == len(load_assets())
+    for asset in load_assets().values():
+        row = next(line for line in rows if line.startswith(f"| `{asset.file}` |"))
+        for fact in (asset.role, asset.title, asset.author, asset.spdx, asset.changes):
+            assert f" {fact} " in row, asset.file
+
+
 @pytest.mark.parametrize("role", [*CATEGORIES, WRONG])
 def test_there_is_a_choice_of_pictures_and_sounds(role: str) -> None:
     assert len(select_assets("picture", role)) >= 2
