@@ -83,11 +83,10 @@ def _opencv() -> Iterator[Check]:
 
 
 def _scorer(recipe: Recipe, name: str) -> Check:
-    options = recipe.verify
+    options = recipe.verify.thresholds(name)
 
     def look() -> str:
-        verify.find_scorer(name, verify.load_registry())
-        return f"digest {verify.scorer_digests(options)[name]}"
+        return f"weights {verify.find_scorer(name, verify.load_registry()).digest(options)[:12]}…"
 
     return _try(f"scorer {name}", look)
 

@@ -6,6 +6,7 @@
     ├── WorkspaceError            workspace         3
     │   └── WorkspaceLocked       locked            75
     ├── DependencyMissing         dependency        5
+    ├── WorkerDied                worker_died       4
     ├── FetchError                fetch             4
     │   ├── VideoUnavailable      removed, private, region, age, members_only
     │   ├── RateLimited           rate_limited      75    yes
@@ -15,7 +16,8 @@
     │   ├── DecodeFailed          decode_failed
     │   ├── NoAudio               no_audio
     │   ├── TooShort              too_short
-    │   └── LimitExceeded         limit_exceeded
+    │   ├── LimitExceeded         limit_exceeded
+    │   └── ResourcesExhausted    resources         4     yes
     ├── VerificationError         verification      3
     │   └── ScorerMissing         scorer_missing    5
     ├── FeatureError              feature           3
@@ -34,8 +36,8 @@ A rejected window is data, not an error. A dead video or a broken file is the wo
 clip: the driver records it under its ``code`` and goes on; only a ``retryable`` error is tried again.
 
 Exit codes: 0 done · 1 checks found something · 2 usage or configuration · 3 input missing or invalid ·
-4 finished, but some units failed and a retry could help · 5 a dependency is missing · 75 come back
-later · 130/143 interrupted.
+4 finished, but some units failed and a retry could help · 5 a dependency is missing · 70 a bug of
+ours · 75 come back later · 130/143 interrupted.
 """
 
 from typing import Any, ClassVar, Final, Literal
@@ -46,6 +48,7 @@ EXIT_USAGE: Final = 2
 EXIT_INPUT: Final = 3
 EXIT_RETRY: Final = 4
 EXIT_DEPENDENCY: Final = 5
+EXIT_BUG: Final = 70
 EXIT_LATER: Final = 75
 
 UnavailableReason = Literal["removed", "private", "region", "age", "members_only"]
@@ -105,6 +108,13 @@ class DependencyMissing(VegasError):
 
     code = "dependency"
     exit_code = EXIT_DEPENDENCY
+
+
+class WorkerDied(VegasError):
+    """A worker process ended before it could take any work."""
+
+    code = "worker_died"
+    exit_code = EXIT_RETRY
 
 
 class FetchError(VegasError):
@@ -171,6 +181,14 @@ class LimitExceeded(MediaError):
     """The file is larger, longer or wider than a clip may be."""
 
     code = "limit_exceeded"
+
+
+class ResourcesExhausted(MediaError):
+    """The machine had too little time, memory or room for the file just now. The file may be innocent."""
+
+    code = "resources"
+    exit_code = EXIT_RETRY
+    retryable = True
 
 
 class VerificationError(VegasError):

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     status TEXT NOT NULL,
     code TEXT NOT NULL,
     message TEXT NOT NULL,
+    remedy TEXT NOT NULL,
     seconds REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS attempts_by_unit ON attempts (stage, digest, unit, id);
@@ -34,6 +35,12 @@ CREATE TABLE IF NOT EXISTS runs (
     seconds REAL NOT NULL
 );
 """
+_INSERT: Final = """
+INSERT INTO attempts (stage, digest, unit, status, code, message, remedy, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_LATEST: Final = (
+    "SELECT unit, status, code, message, remedy, seconds FROM attempts WHERE id IN (SELECT max(id) FROM attempts"
+)
 # The bug that can corrupt a database when two processes checkpoint a write-ahead log at once was fixed in these.
 _WAL_FIXED: Final = (3, 51, 3)
 _WAL_BACKPORTS: Final = ((3, 44, 6), (3, 50, 7))
@@ -50,18 +57,27 @@ class Attempt:
 
     unit: str
     status: str
-    code: str
-    message: str
-    seconds: float
+    code: str = ""
+    message: str = ""
+    remedy: str = ""
+    seconds: float = 0.0
 
 
 class Ledger:
-    """Append-only record of attempts; several processes may hold it at once."""
+    """Append-only record of attempts; several processes may hold it at once.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        read_only: only look; a ledger that is not there is an empty one.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         try:
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            if read_only and path.is_file():
+                address = f"{path.resolve().as_uri()}?mode=ro"
+                self._db = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+                return
+            self._db = sqlite3.connect(":memory:" if read_only else path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             self._db.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe() else 'DELETE'}")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
@@ -79,11 +95,18 @@ class Ledger:
 
     def record(self, stage: str, digest: str, attempt: Attempt) -> None:
         """Append one attempt, durably."""
-        row = (stage, digest, attempt.unit, attempt.status, attempt.code, attempt.message, attempt.seconds)
+        row = (
+            stage,
+            digest,
+            attempt.unit,
+            attempt.status,
+            attempt.code,
+            attempt.message,
+            attempt.remedy,
+            attempt.seconds,
+        )
         try:
-            self._db.execute(
-                "INSERT INTO attempts (stage, digest, unit, status, code, message, seconds) VALUES (?,?,?,?,?,?,?)", row
-            )
+            self._db.execute(_INSERT, row)
         except sqlite3.Error as error:
             raise self._broken(error) from None
 
@@ -98,18 +121,21 @@ class Ledger:
 
     def latest(self, stage: str, digest: str) -> dict[str, Attempt]:
         """The latest attempt at each unit of a stage, by unit."""
-        query = (
-            "SELECT unit, status, code, message, seconds FROM attempts WHERE id IN "
-            "(SELECT max(id) FROM attempts WHERE stage = ? AND digest = ? GROUP BY unit) ORDER BY unit"
-        )
+        return self._query(f"{_LATEST} WHERE stage = ? AND digest = ? GROUP BY unit) ORDER BY unit", (stage, digest))
+
+    def _query(self, query: str, values: tuple[str, ...]) -> dict[str, Attempt]:
         try:
-            rows = self._db.execute(query, (stage, digest)).fetchall()
+            rows = self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._broken(error) from None
         return {
-            unit: Attempt(unit=unit, status=status, code=code, message=message, seconds=seconds)
-            for unit, status, code, message, seconds in rows
+            unit: Attempt(unit=unit, status=status, code=code, message=message, remedy=remedy, seconds=seconds)
+            for unit, status, code, message, remedy, seconds in rows
         }
+
+    def latest_of_all(self, stage: str) -> dict[str, Attempt]:
+        """The latest attempt at each unit of a stage whatever the digest, by unit."""
+        return self._query(f"{_LATEST} WHERE stage = ? GROUP BY unit) ORDER BY unit", (stage,))
 
     def seconds_by_stage(self) -> dict[str, float]:
         """Wall-clock seconds of each stage over all runs that settled at least one unit, in order of first run."""
@@ -121,9 +147,9 @@ class Ledger:
 
 
 @contextmanager
-def open_ledger(path: Path) -> Iterator[Ledger]:
+def open_ledger(path: Path, *, read_only: bool = False) -> Iterator[Ledger]:
     """Open the ledger at ``path``, making it if need be, and close it at the end."""
-    ledger = Ledger(path)
+    ledger = Ledger(path, read_only=read_only)
     try:
         yield ledger
     finally:

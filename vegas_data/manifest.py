@@ -19,6 +19,7 @@ from vegas_data.workspace import Workspace
 CLIPS: Final = "manifest/clips.csv"
 COLUMNS: Final = ("video_id", "start_ms", "end_ms", "category", "origin")
 _REQUIRED: Final = frozenset(COLUMNS) - {"origin"}
+MAX_ORIGIN: Final = 100
 _MAX_FIELD: Final = 4096
 
 
@@ -42,7 +43,23 @@ def read_manifest(path: Path, categories: dict[str, Category]) -> tuple[Clip, ..
             raise ManifestError(f"{path}, line {line}: {error}", remedy=error.remedy) from None
         known = clips.get((clip.video_id, clip.start_ms))
         clips[clip.video_id, clip.start_ms] = clip if known is None else _join(path, line, known, clip)
-    return tuple(clips[key] for key in sorted(clips))
+    ordered = tuple(clips[key] for key in sorted(clips))
+    _refuse_overlaps(path, ordered)
+    return ordered
+
+
+def _refuse_overlaps(path: Path, ordered: tuple[Clip, ...]) -> None:
+    """Two overlapping clips of one category would give the same examples twice."""
+    ends: dict[tuple[str, str], Clip] = {}
+    for clip in ordered:
+        for category in clip.categories:
+            before = ends.get((clip.video_id, category))
+            if before is not None and before.end_ms > clip.start_ms:
+                raise ManifestError(
+                    f"{path}: the clips {before.id} and {clip.id} of {category} overlap",
+                    remedy="delete one of the rows",
+                )
+            ends[clip.video_id, category] = clip
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -85,6 +102,10 @@ def _clip(row: dict[str, Any], categories: dict[str, Category]) -> Clip:
         times.append(int(text))
     (category,) = select_categories(categories, (str(row["category"]),))
     origin = str(row.get("origin") or "")
+    if len(origin) > MAX_ORIGIN or not origin.isprintable():
+        raise ManifestError(
+            f"origin {origin[:40]!r} is over-long or not printable", remedy=f"at most {MAX_ORIGIN} printable characters"
+        )
     return Clip(video_id=video_id, start_ms=times[0], end_ms=times[1], categories=(category.name,), origin=origin)
 
 

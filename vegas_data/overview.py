@@ -1,24 +1,28 @@
 """What a workspace holds, told to people and programs: status, check, the page and its summary. Changes no data."""
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from vegas_data import demo, fetch, report, shards, verify
-from vegas_data.config import load_table
-from vegas_data.errors import VegasError
+from vegas_data import demo, report, shards, verify
+from vegas_data.context import Run
+from vegas_data.errors import VegasError, WorkspaceError
 from vegas_data.ledger import Attempt
 from vegas_data.manifest import CLIPS, read_clips
-from vegas_data.pipeline import CURRENT_SHARDS, FETCH, Run, fetched, truth_of_corpus
+from vegas_data.pipeline import CURRENT_SHARDS, FEATURIZE, FETCH, VERIFY, clips_digest, fetched, truth_of_corpus
 from vegas_data.records import Clip, Media, ShardInfo
 from vegas_data.report.page import write_report
 from vegas_data.report.summary import summary
 from vegas_data.report.truth import endings
 from vegas_data.shards import Finding
 from vegas_data.split import split_examples
+from vegas_data.workspace import SIDE_CAR, Workspace
 
 BROKEN: Final = frozenset({"rejected", "failed", "crashed"})
+_REFETCH: Final = "delete the file and its side-car, then run `vegas-data fetch` again"
+_REFEATURIZE: Final = "delete the file and its side-car, then run `vegas-data featurize` again"
 
 
 def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
@@ -36,22 +40,34 @@ def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
     return result
 
 
-def check(run: Run) -> tuple[int, list[Finding]]:
-    """Prove the shards and the fetched clips against their side-cars; how many files were read, and what was found."""
+def check(run: Run) -> tuple[dict[str, int], list[Finding]]:
+    """Prove every byte of shards, clips and features against their side-cars: files read by kind, and findings."""
     workspace = run.workspace
     findings = shards.check_shards(workspace)
-    checked = sum(1 for _ in workspace.keys("shards", ".tar"))
-    for key in workspace.keys("clips", ".mp4"):
-        checked += 1
-        try:
-            media = load_table(Media, workspace.side_car(key), where=str(workspace.path(key)) + ".json")
-            workspace.verify_checksum(key, media.sha256)
-        except VegasError as error:
-            remedy = error.remedy or "delete the file and its side-car, then run `vegas-data fetch` again"
-            findings.append(
-                Finding(file=str(workspace.path(key)), key="", code=error.code, message=str(error), remedy=remedy)
-            )
-    return checked, findings
+    counts = {"shards": sum(1 for _ in workspace.keys("shards", ".tar"))}
+    for kind, suffix, remedy in (("clips", ".mp4", _REFETCH), ("features", ".npy", _REFEATURIZE)):
+        keys = {key.removesuffix(SIDE_CAR) for key in workspace.keys(kind)}
+        counts[kind] = len(keys)
+        findings += [f for key in sorted(keys) for f in _check_artefact(workspace, key, suffix=suffix, remedy=remedy)]
+    return counts, findings
+
+
+def _check_artefact(workspace: Workspace, key: str, *, suffix: str, remedy: str) -> Iterator[Finding]:
+    file = str(workspace.path(key))
+    if not key.endswith(suffix):
+        yield Finding(
+            file=file, key="", code="foreign_file", message="does not belong here", remedy="move it elsewhere"
+        )
+        return
+    for half in (key, key + SIDE_CAR):
+        if not workspace.exists(half):
+            message = f"{half.rpartition('/')[2]} is missing"
+            yield Finding(file=file, key="", code="half_missing", message=message, remedy=remedy)
+            return
+    try:
+        workspace.verify_checksum(key, str(workspace.side_car(key).get("sha256")))
+    except VegasError as error:
+        yield Finding(file=file, key="", code=error.code, message=str(error), remedy=error.remedy or remedy)
 
 
 def write_page(run: Run) -> dict[str, Any]:
@@ -83,7 +99,7 @@ def gather(run: Run) -> report.ReportData:
     named = {name for clip in clips for name in clip.categories}
     return report.ReportData(
         recipe_name=recipe.name,
-        digests=(("recipe", recipe.digest), ("clips", fetch.fetch_digest(recipe.fetch))),
+        digests=(("recipe", recipe.digest), ("clips", clips_digest(run))),
         categories=tuple(category for category in run.categories.values() if category.name in named),
         clips=clips,
         media=media,
@@ -111,11 +127,23 @@ def _clips(run: Run) -> tuple[Clip, ...]:
 
 
 def _failures(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Iterator[report.Failure]:
-    latest: dict[str, Attempt] = run.ledger.latest(FETCH, fetch.fetch_digest(run.recipe.fetch))
+    """The latest failure of each clip: of fetching where it is not here, else of a later stage with its bytes."""
+    fetching = run.ledger.latest(FETCH, clips_digest(run))
+    later: dict[str, tuple[str, Attempt]] = {}  # by clip and bytes, the earliest stage that gave up
+    for stage in (FEATURIZE, VERIFY):
+        for unit, attempt in run.ledger.latest_of_all(stage).items():
+            if attempt.status in BROKEN:
+                span, _, sha256 = unit.rpartition("@")
+                clip_id = span.rsplit("_", 2)[0] if stage == FEATURIZE else span
+                later[f"{clip_id}@{sha256}"] = (stage, attempt)
     for clip in clips:
-        last = latest.get(clip.id)
-        if clip.id not in media and last is not None and last.status in BROKEN:
-            yield report.Failure(clip_id=clip.id, code=last.code, message=last.message)
+        if clip.id in media:
+            found = later.get(f"{clip.id}@{media[clip.id].sha256[:8]}")
+        else:
+            found = (FETCH, fetching[clip.id]) if clip.id in fetching else None
+        if found is not None and found[1].status in BROKEN:
+            stage, last = found
+            yield report.Failure(clip_id=clip.id, code=last.code, message=last.message, stage=stage)
 
 
 def _scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Iterator[report.WindowScores]:
@@ -137,9 +165,20 @@ def _scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Itera
 
 def _shard_infos(run: Run) -> Iterator[ShardInfo]:
     if run.workspace.exists(CURRENT_SHARDS):
-        for key in run.workspace.keys(run.workspace.read_json(CURRENT_SHARDS)["folder"], ".tar"):
+        for key in run.workspace.keys(current_folder(run.workspace), ".tar"):
             if run.workspace.has_artefact(key):
                 yield shards.read_side_car(run.workspace.path(key))
+
+
+def current_folder(workspace: Workspace) -> str:
+    """Key of the folder that holds the latest shards."""
+    current = workspace.read_json(CURRENT_SHARDS)
+    folder = current.get("folder") if isinstance(current, dict) else None
+    if not isinstance(folder, str) or not re.fullmatch(r"shards/[0-9a-f]+", folder):
+        raise WorkspaceError(
+            f"{workspace.path(CURRENT_SHARDS)}: names no folder of shards", remedy="run `vegas-data featurize` again"
+        )
+    return folder
 
 
 def _tools(records: Iterable[Media] | Iterable[ShardInfo]) -> Iterator[tuple[str, str]]:

@@ -9,97 +9,60 @@ digest and its place in the workspace, and handed to the driver. Every command o
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from vegas_data import demo, features, fetch, shards, verify
-from vegas_data.categories import select_categories
 from vegas_data.config import digest
+from vegas_data.context import Run
 from vegas_data.errors import ManifestError, WorkspaceError
 from vegas_data.fetch import SourceOptions
-from vegas_data.ledger import Ledger
-from vegas_data.manifest import CLIPS, read_clips, read_manifest, write_manifest
-from vegas_data.recipe import Recipe
-from vegas_data.records import Category, Clip, Example, Media, Split
-from vegas_data.run.driver import Progress, Summary, Work, in_part, pending_units, run_stage
-from vegas_data.run.executors import Executor
+from vegas_data.manifest import read_manifest, write_manifest
+from vegas_data.records import Clip, Example, Media, Split
+from vegas_data.run.driver import Summary, Work, in_part, pending_units
 from vegas_data.run.stage import Stage
 from vegas_data.split import split_examples
-from vegas_data.workspace import Workspace
 
 CURRENT_SHARDS: Final = "tables/shards.json"  # which folder of shards is the latest
 CORPUS, FETCH, VERIFY, FEATURIZE, SHARDS = "corpus", "fetch", "verify", "featurize", "shards"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Which units a command works on: categories by name (none: all), a part I of N, at most ``limit``."""
-
-    categories: tuple[str, ...] = ()
-    part: tuple[int, int] | None = None
-    limit: int | None = None
-    again: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Everything a stage is bound to."""
-
-    workspace: Workspace
-    recipe: Recipe
-    categories: dict[str, Category]
-    ledger: Ledger
-    executor: Executor
-    progress: Progress
-    selection: Selection = Selection()
-
-    @property
-    def wanted(self) -> tuple[Category, ...]:
-        """The categories that this command is about."""
-        return select_categories(self.categories, self.selection.categories)
-
-    def clips(self) -> tuple[Clip, ...]:
-        """The manifest's clips in the wanted categories, in the selected part, up to the limit."""
-        names = {category.name for category in self.wanted}
-        clips = read_clips(self.workspace, self.categories)
-        chosen = [c for c in clips if names.intersection(c.categories) and in_part(c.id, self.selection.part)]
-        return tuple(chosen[: self.selection.limit])
-
-    def do(self, work: Work) -> Summary:
-        """Run a stage on its units."""
-        return run_stage(
-            work, ledger=self.ledger, executor=self.executor, progress=self.progress, again=self.selection.again
-        )
-
-
 # --- fetch ----------------------------------------------------------------------------------------------------
 
 
-def prepare_manifest(run: Run, table: Path | None) -> None:
-    """Put the clips' table into the workspace: the given one, or the embedded corpus' own."""
+def new_manifest(run: Run, table: Path | None) -> tuple[Clip, ...] | None:
+    """The clips to list from now on: the given table's, else the embedded corpus' own; None to keep what there is."""
     if table is not None:
-        write_manifest(run.workspace, read_manifest(table, run.categories))
-    elif run.recipe.corpus is not None and not run.workspace.exists(CLIPS):
-        write_manifest(run.workspace, (planned.clip for planned in demo.plan_corpus(run.recipe.corpus)))
+        return read_manifest(table, run.categories)
+    if run.recipe.corpus is None:
+        return None
+    return tuple(planned.clip for planned in truth_of_corpus(run))
+
+
+def prepare_manifest(run: Run, table: Path | None) -> None:
+    """Put a new table of clips into the workspace, if there is one."""
+    clips = new_manifest(run, table)
+    if clips is not None:
+        write_manifest(run.workspace, clips)
 
 
 def fetch_work(run: Run, sources: tuple[SourceOptions, ...] = ()) -> Work:
     """Clip → Media. Without sources the work can be previewed, not done."""
-    options, workspace = run.recipe.fetch, run.workspace
-    stage_digest = fetch.fetch_digest(options)
+    options, workspace, corpus = run.recipe.fetch, run.workspace, corpus_digest(run)
+    stage_digest = fetch.fetch_digest(options, corpus)
     stage = Stage[Clip](
         name=FETCH,
         digest=stage_digest,
-        make_worker=partial(fetch.make_fetcher, options, sources, workspace),
+        make_worker=partial(fetch.make_fetcher, options, sources, workspace, corpus),
         deadline_s=options.deadline_s,
         max_attempts=options.max_attempts,
     )
     return Work(
         stage=stage,
         units=run.clips(),
-        is_done=lambda clip: workspace.has_artefact(fetch.clip_key(stage_digest, clip.id)),
+        is_done=lambda clip: fetch.is_fetched(workspace, stage_digest, clip),
     )
 
 
@@ -109,10 +72,10 @@ def run_fetch(run: Run) -> list[Summary]:
     if not pending or run.recipe.corpus is None:
         return [run.do(fetch_work(run, run.recipe.sources))]
     planned = [clip for clip in demo.plan_corpus(run.recipe.corpus) if clip.clip.id in pending]
-    rendered = run.do(_corpus_work(run, run.recipe.corpus, planned))
+    rendered = run.do_all(_corpus_work(run, run.recipe.corpus, planned))
     folder = run.workspace.path(demo.corpus_folder(run.recipe.corpus))
     with demo.serve(folder, planned) as url:
-        local = tuple(replace(source, url=url) for source in run.recipe.sources)
+        local = tuple(replace(s, url=url) if s.name == demo.SOURCE else s for s in run.recipe.sources)
         return [rendered, run.do(fetch_work(run, local))]
 
 
@@ -127,9 +90,19 @@ def _corpus_work(run: Run, options: demo.CorpusOptions, planned: Sequence[demo.P
     return Work(stage=stage, units=served, is_done=lambda clip: workspace.exists(demo.video_key(options, clip)))
 
 
+def corpus_digest(run: Run) -> str:
+    """Digest of the embedded corpus, empty for real data."""
+    return "" if run.recipe.corpus is None else demo.corpus_digest(run.recipe.corpus)
+
+
+def clips_digest(run: Run) -> str:
+    """Digest of everything that fetched clips depend on."""
+    return fetch.fetch_digest(run.recipe.fetch, corpus_digest(run))
+
+
 def fetched(run: Run, clips: Iterable[Clip]) -> Iterator[tuple[Clip, Media, str]]:
     """The clips that are here, with their media record and its key."""
-    stage_digest = fetch.fetch_digest(run.recipe.fetch)
+    stage_digest = clips_digest(run)
     for clip in clips:
         media = fetch.read_media(run.workspace, stage_digest, clip)
         if media is not None:
@@ -147,7 +120,7 @@ def verify_work(run: Run) -> Work:
     """
     options, workspace, table = run.recipe.verify, run.workspace, tuple(run.categories.values())
     here = list(fetched(run, run.clips()))
-    if not here:
+    if not here and next(fetched(run, run.manifest()), None) is None:
         raise ManifestError("no clip has been fetched yet", remedy="run `vegas-data fetch` first")
     candidates = {name for clip, _, _ in here for name in clip.categories}
     verify.check_coverage(options, [category for category in run.wanted if category.name in candidates])
@@ -171,34 +144,45 @@ def scores_digest(run: Run) -> str:
 
 
 def run_verify(run: Run) -> list[Summary]:
-    """Score the selected clips, then judge every clip that has scores."""
+    """Score the selected clips, then judge every clip that has scores.
+
+    A part of a job array scores only: tables are made from all scores by a run without ``--part``.
+    """
     summary = run.do(verify_work(run))
-    decide(run)
+    if run.selection.part is None:
+        decide(run)
     return [summary]
 
 
-def decide(run: Run) -> verify.TableCounts:
+def decide(run: Run) -> None:
     """Make the tables anew from all scores in the workspace; the same whatever was selected."""
+    scored, inputs = _scored_clips(run)
+    verify.write_tables(run.workspace, scored, run.recipe.verify, scores_digest(run), run.categories, inputs=inputs)
+
+
+def _scored_clips(run: Run) -> tuple[list[Clip], str]:
+    """The clips that have scores of their very bytes, and a digest of what they are."""
     stage_digest = scores_digest(run)
     scored = [
-        clip
-        for clip, media, _ in fetched(run, read_clips(run.workspace, run.categories))
+        (clip, media.sha256)
+        for clip, media, _ in fetched(run, run.manifest())
         if verify.is_scored(run.workspace, verify.scores_key(stage_digest, clip.id), media.sha256)
     ]
-    return verify.write_tables(run.workspace, scored, run.recipe.verify, stage_digest, run.categories)
+    return [clip for clip, _ in scored], digest(scored)
 
 
 def read_examples(run: Run) -> list[Example]:
     """All examples of the workspace.
 
     Raises:
-        WorkspaceError: nothing has been verified, or with another recipe.
+        WorkspaceError: nothing has been verified, or other clips, or with another recipe.
     """
-    made_with = verify.tables_made_with(run.workspace)["verdicts"]
-    if made_with != verify.verdict_digest(run.recipe.verify, scores_digest(run)):
+    made_with = verify.tables_made_with(run.workspace)
+    verdicts = verify.verdict_digest(run.recipe.verify, scores_digest(run))
+    if (made_with["verdicts"], made_with["inputs"]) != (verdicts, _scored_clips(run)[1]):
         raise WorkspaceError(
-            f"{run.workspace.root}: its verdicts were made with other thresholds, scorers or categories",
-            remedy="run `vegas-data verify` again: what has been scored is not scored again",
+            f"{run.workspace.root}: its verdicts are of other clips, thresholds, scorers or categories",
+            remedy="run `vegas-data verify` (without --part): what has been scored is not scored again",
         )
     return verify.read_examples(run.workspace)
 
@@ -221,20 +205,21 @@ def featurize_work(run: Run, device: str = "cpu") -> Work:
         make_worker=partial(features.make_extractor, options, grid, workspace, device),
         deadline_s=3600.0,
     )
-    by_id = {job.id: job for job in _feature_jobs(run).values() if in_part(job.id, run.selection.part)}
+    names = {category.name for category in run.wanted}
+    by_id = {job.id: job for example, job in _feature_jobs(run).items() if example.category in names}
+    units = [job for job in by_id.values() if in_part(job.id, run.selection.part)]
     return Work(
         stage=stage,
-        units=list(by_id.values())[: run.selection.limit],
+        units=units,
         is_done=lambda job: not features.missing_streams(job, digests, workspace),
     )
 
 
 def _feature_jobs(run: Run) -> dict[Example, features.FeatureJob]:
-    """The wanted examples and where their media is; an example whose clip has left the manifest is passed over."""
-    names = {category.name for category in run.wanted}
-    examples = [example for example in read_examples(run) if example.category in names]
+    """All examples and where their media is."""
+    examples = read_examples(run)
     wanted = {example.clip_id for example in examples}
-    clips = [clip for clip in read_clips(run.workspace, run.categories) if clip.id in wanted]
+    clips = [clip for clip in run.manifest() if clip.id in wanted]
     here = {clip.id: (media, key) for clip, media, key in fetched(run, clips)}
     return {
         example: features.FeatureJob(
@@ -246,10 +231,10 @@ def _feature_jobs(run: Run) -> dict[Example, features.FeatureJob]:
 
 
 def run_featurize(run: Run, device: str = "cpu") -> list[Summary]:
-    """Features of the selected examples, then the shards of their categories.
+    """Features of the selected examples, then the shards.
 
-    Shards hold every example of a category whose features are there, whatever was selected now. A part of a job
-    array makes features only: shards are written by a run without ``--part``.
+    Shards hold every example whose features are there, whatever was selected now, so that splits are the same in all
+    categories. A part of a job array makes features only: shards are written by a run without ``--part``.
     """
     summary = run.do(featurize_work(run, device))
     if run.selection.part is not None:
@@ -270,15 +255,15 @@ def run_shards(run: Run) -> Summary:
         digest=digest(folder, [plan.inputs for plan in plans]),
         make_worker=partial(shards.make_shard_writer, options, workspace, grid),
     )
-    summary = run.do(Work(stage=stage, units=plans, is_done=lambda plan: shards.is_fresh(workspace, plan)))
-    for key in shards.surplus_shards(workspace, folder, plans, categories=[c.name for c in run.wanted]):
+    summary = run.do_all(Work(stage=stage, units=plans, is_done=lambda plan: shards.is_fresh(workspace, plan)))
+    for key in shards.surplus_shards(workspace, folder, plans, categories=run.categories):
         workspace.remove_artefact(key)
     workspace.commit_json(CURRENT_SHARDS, {"folder": folder, "recipe": run.recipe.digest})
     return summary
 
 
 def _shard_sources(run: Run) -> Iterator[shards.ExampleSource]:
-    """The wanted examples whose every stream is there; splits are assigned over all examples, wanted or not."""
+    """The examples whose every stream is there."""
     workspace = run.workspace
     digests = features.stream_digests(run.recipe.features, run.recipe.grid)
     splits = splits_of(run)

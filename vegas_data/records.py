@@ -146,6 +146,7 @@ class Media:
     """A fetched clip: an mp4 of exactly ``num_frames`` pictures and ``num_samples`` audio samples.
 
     Args:
+        end_ms: end of the clip's span as listed.
         sha256: of the mp4. fps: source frame rate as ``num/den``, kept.
         duration_ms: what of the clip the source really had (less where the source ended early).
         settings: digest of the cut's settings; tools: versions of what made it.
@@ -154,6 +155,7 @@ class Media:
     clip_id: str
     video_id: str
     start_ms: int
+    end_ms: int
     duration_ms: int
     sha256: str
     num_bytes: int

@@ -19,7 +19,8 @@ class SplitOptions:
 
     Args:
         test_examples, val_examples: wanted in each category.
-        max_test_share, max_val_share: never more than this share of a category, so that a small one can be trained on.
+        max_test_share, max_val_share: never more than this share of a category, so that a small one can be trained on;
+            a video that would take one of its categories beyond is passed over.
     """
 
     seed: int = 2018
@@ -45,16 +46,17 @@ def split_examples(examples: Iterable[Example], options: SplitOptions) -> dict[s
     for example in examples:
         per_video.setdefault(example.video_id, Counter())[example.category] += 1
         totals[example.category] += 1
-    wanted: list[tuple[Split, dict[str, int]]] = [
-        ("test", {c: min(options.test_examples, int(n * options.max_test_share)) for c, n in totals.items()}),
-        ("val", {c: min(options.val_examples, int(n * options.max_val_share)) for c, n in totals.items()}),
-    ]
+    held_out: tuple[tuple[Split, int, dict[str, int]], ...] = (
+        ("test", options.test_examples, {c: int(n * options.max_test_share) for c, n in totals.items()}),
+        ("val", options.val_examples, {c: int(n * options.max_val_share) for c, n in totals.items()}),
+    )
     have: dict[str, Counter[str]] = {"test": Counter(), "val": Counter()}
     splits: dict[str, Split] = {}
     for video in sorted(per_video, key=lambda video: rank(options.seed, video)):
         splits[video] = "train"
-        for split, needs in wanted:
-            if any(have[split][category] < needs[category] for category in per_video[video]):
+        for split, wanted, most in held_out:
+            needed = any(have[split][category] < wanted for category in per_video[video])
+            if needed and all(have[split][c] + n <= most[c] for c, n in per_video[video].items()):
                 splits[video] = split
                 have[split].update(per_video[video])
                 break

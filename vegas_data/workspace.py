@@ -221,9 +221,11 @@ class Workspace:
             else:
                 stack.enter_context(self._flock("lock", fcntl.LOCK_SH))
                 stack.enter_context(self._flock(f"lock-{part[0]}-of-{part[1]}", fcntl.LOCK_EX))
-            yield
-            if part is None:
-                shutil.rmtree(self.root / "tmp", ignore_errors=True)
+            try:
+                yield
+            finally:
+                if part is None:
+                    shutil.rmtree(self.root / "tmp", ignore_errors=True)
 
     @contextlib.contextmanager
     def _flock(self, name: str, mode: int) -> Iterator[None]:
@@ -233,13 +235,14 @@ class Workspace:
                 fcntl.flock(file, mode | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                holder = file.read(200).strip() or "another process"
+                said = file.read(20).strip()
+                holder = f"process {said}" if said.isdigit() and Path(f"/proc/{said}").exists() else "another process"
                 raise WorkspaceLocked(
                     f"{self.root}: in use by {holder}", remedy="wait for it to end, or use another --workspace"
                 ) from None
             if mode == fcntl.LOCK_EX:
                 file.truncate(0)
-                file.write(f"process {os.getpid()}\n")
+                file.write(f"{os.getpid()}\n")
                 file.flush()
             yield
 

@@ -35,7 +35,9 @@ def test_what_came_out(smoke: Path) -> None:
     assert sum(shard["examples"] for shard in status["shards"]) == status["examples"]["count"]
     (failure,) = status["failures"]
     assert failure["reason"] == "removed"
-    assert vegas_json("check", "--workspace", smoke)["findings"] == []
+    checked = vegas_json("check", "--workspace", smoke)
+    assert checked["findings"] == []
+    assert checked["checked"] == {"shards": len(status["shards"]), "clips": 5, "features": 10}
 
 
 def test_the_shards_read_back_with_features_and_sound(smoke: Path) -> None:
@@ -71,7 +73,7 @@ def test_one_worker_serial_and_a_job_array_make_the_same_shards(smoke: Path, tmp
         vegas_json(verb, "--workspace", serial, "--recipe", "smoke", "--workers", "0")
         for part in ("2/2", "1/2"):
             vegas_json(verb, "--workspace", parts, "--recipe", "smoke", "--workers", "1", "--part", part)
-    vegas_json("featurize", "--workspace", parts)
+        vegas_json(verb, "--workspace", parts)
     assert shard_digests(serial) == shard_digests(smoke)
     assert shard_digests(parts) == shard_digests(smoke)
 
@@ -108,9 +110,24 @@ def test_a_new_threshold_scores_nothing_again(smoke: Path, tmp_path: Path) -> No
 def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
     result = vegas_json("fetch", "--workspace", tmp_path / "w", "--recipe", "smoke", "--dry-run")
     assert result["stages"][0]["outcomes"] == {"pending": 6}
-    assert not (tmp_path / "w" / "clips").exists()
-    drum = vegas_json("fetch", "--workspace", tmp_path / "w", "--dry-run", "--category", "drum", "--limit", "2")
-    assert drum["stages"][0]["outcomes"] == {"pending": 2}
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_dry_run_in_a_workspace_leaves_manifest_and_recipe(smoke: Path, tmp_path: Path) -> None:
+    table = tmp_path / "other.csv"
+    table.write_text("video_id,start_ms,end_ms,category\ndemo-x,0,2000,drum\n", encoding="utf-8")
+    before = {path: sha256_of(path) for path in smoke.rglob("*") if path.is_file()}
+    arguments = ("--workspace", smoke, "--dry-run", "--manifest", table, "--recipe", "demo")
+    assert vegas_json("fetch", *arguments)["stages"][0]["outcomes"] == {"pending": 1}
+    assert {path: sha256_of(path) for path in smoke.rglob("*") if path.is_file()} == before
+
+
+def test_a_limit_counts_what_is_not_done_yet(tmp_path: Path) -> None:
+    place = ("--workspace", tmp_path / "w", "--recipe", "smoke", "--category", "drum", "--limit", "2", "--workers", "0")
+    first, second = (vegas_json("fetch", *place)["stages"][-1] for _ in range(2))
+    assert first["outcomes"]["left"] == 3
+    assert second["already_settled"] == 2
+    assert second["outcomes"]["left"] == 1
 
 
 def test_one_flipped_byte_is_found_and_its_example_named(smoke: Path, tmp_path: Path) -> None:
@@ -168,6 +185,64 @@ def test_a_category_nobody_can_judge_ends_with_the_command_that_helps(smoke: Pat
     assert done.returncode == 5, done.stderr
     assert "picture of drum" in done.stderr
     assert "siglip2" in done.stderr
+
+
+def test_a_changed_row_is_fetched_and_verified_anew(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    rows = (smoke / "manifest" / "clips.csv").read_text(encoding="utf-8").splitlines()
+    (row,) = (row for row in rows if row.startswith("demo-drum_000,"))
+    video, start, _, rest = row.split(",", 3)
+    table = tmp_path / "shorter.csv"
+    text = "\n".join(f"{video},{start},{int(start) + 2000},{rest}" if line == row else line for line in rows)
+    table.write_text(text + "\n", encoding="utf-8")
+    place = ("--workspace", tmp_path / "w", "--workers", "1")
+    fetched = vegas_json("fetch", *place, "--manifest", table)["stages"][-1]
+    assert fetched["units"] - fetched["already_settled"] == 1
+    stale = vegas("featurize", *place)
+    assert stale.returncode == 3, "examples of the longer clip must not be taken for the shorter one's"
+    vegas_json("verify", *place)
+    examples = (tmp_path / "w" / "tables" / "examples.csv").read_text(encoding="utf-8")
+    assert f"demo-drum_000_{int(start):09d}_{int(start) + 2000:09d},drum" in examples
+
+
+@pytest.mark.parametrize("folder", ["clips", "features"])
+def test_check_reads_clips_and_features_too(smoke: Path, tmp_path: Path, folder: str) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    first, second = sorted(p for p in (tmp_path / "w" / folder).rglob("*") if p.suffix in (".mp4", ".npy"))[:2]
+    data = bytearray(first.read_bytes())
+    data[-1] ^= 1
+    first.write_bytes(data)
+    second.unlink()
+    found = vegas_json("check", "--workspace", tmp_path / "w", expect=1)["findings"]
+    assert {(finding["file"], finding["code"]) for finding in found} == {
+        (str(first), "checksum_mismatch"),
+        (str(second), "half_missing"),
+    }
+
+
+def test_a_damaged_clip_is_refused_mended_and_verified_again(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    place = ("--workspace", tmp_path / "w", "--workers", "0")
+    clip = next(iter(sorted((tmp_path / "w" / "clips").rglob("demo-dog*.mp4"))))
+    scores = next(iter((tmp_path / "w" / "scores").rglob("demo-dog*.json")))
+    scores.unlink()
+    clip.write_bytes(clip.read_bytes()[:-5])
+    told = vegas_json("verify", *place, expect=4)["stages"][0]
+    assert told["reasons"] == {"checksum_mismatch": 1}
+    assert told["failures"][0]["remedy"]
+    clip.unlink()
+    Path(f"{clip}.json").unlink()
+    vegas_json("fetch", *place)
+    vegas_json("verify", *place)
+    assert json.loads(scores.read_text(encoding="utf-8"))["windows"]
+
+
+def test_a_lost_recipe_is_named(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    (tmp_path / "w" / "recipe.toml").unlink()
+    done = vegas("verify", "--workspace", tmp_path / "w")
+    assert done.returncode == 2
+    assert "recipe.toml: no such file" in done.stderr
 
 
 def test_no_gpu_is_an_error_and_not_a_traceback(smoke: Path) -> None:

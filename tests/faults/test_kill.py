@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands import COMMAND, vegas_json
-from vegas_data.workspace import sha256_of
+from vegas_data.recipe import find_recipe
+from vegas_data.workspace import Workspace, sha256_of
 
 SEED = int(os.environ.get("VEGAS_FAULT_SEED") or random.randrange(1 << 32))
 VERBS = ("fetch", "verify", "featurize")
@@ -33,7 +34,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, di
     folder = tmp_path_factory.mktemp("stages")
     found: dict[str, tuple[Path, dict[str, str], float]] = {}
     workspace = folder / "w"
-    vegas_json("fetch", "--workspace", workspace, "--recipe", "smoke", "--dry-run")
+    Workspace.create(workspace, find_recipe("smoke").read_text(encoding="utf-8"))
     for verb in VERBS:
         before = folder / f"before-{verb}"
         shutil.copytree(workspace, before)

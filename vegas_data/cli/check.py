@@ -11,7 +11,7 @@ from vegas_data.errors import EXIT_FINDINGS, EXIT_OK
 @click.command("check")
 @workspace_options
 def command(**options: Any) -> int:
-    """Prove the working shards: every byte against its side-car, every example against its schema.
+    """Prove every byte of shards, clips and features against its side-car, and every example against its schema.
 
     Exit code 1: something was found; each finding names file, example, reason and remedy.
 
@@ -27,7 +27,7 @@ def command(**options: Any) -> int:
     with reading(place) as run:
         checked, findings = check(run)
     if place.as_json:
-        print_json({"shards": checked, "findings": [asdict(finding) for finding in findings]})
+        print_json({"checked": checked, "findings": [asdict(finding) for finding in findings]})
     else:
         print_findings(checked, findings)
     return EXIT_FINDINGS if findings else EXIT_OK

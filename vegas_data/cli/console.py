@@ -72,18 +72,13 @@ def print_summary(summary: Summary) -> None:
     console.print(f"[bold]{summary.stage}[/]: {counts}{before} in {summary.seconds:.1f} s")
     if not summary.failures:
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
     for attempt in summary.failures[:SHOWN_FAILURES]:
-        table.add_row("  " + attempt.unit, attempt.code, attempt.message)
-    console.print(table, markup=False)
+        reason = attempt.message.removeprefix(f"{attempt.unit}: ")
+        console.print(f"  {attempt.unit}  {attempt.code}: {reason}", markup=False, soft_wrap=True)
+    for remedy in sorted({attempt.remedy for attempt in summary.failures if attempt.remedy}):
+        console.print(f"  remedy: {remedy}", markup=False, soft_wrap=True)
     if len(summary.failures) > SHOWN_FAILURES:
         console.print(f"  … and {len(summary.failures) - SHOWN_FAILURES} more: vegas-data status --failures")
-
-
-def print_demo(summary: Summary) -> None:
-    """One line per stage of the demo: its planted failures are no news, the page lists them."""
-    counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.counts.items()))
-    Console(file=sys.stderr, highlight=False).print(f"[bold]{summary.stage}[/]: {counts} in {summary.seconds:.1f} s")
 
 
 def print_status(result: dict[str, Any]) -> None:
@@ -106,16 +101,18 @@ def print_status(result: dict[str, Any]) -> None:
     )
     console.print(table, markup=False)
     for failure in result.get("failures", ()):
-        console.print(f"{failure['clip']}  {failure['reason']}  {failure['message']}", markup=False)
+        reason = failure["message"].removeprefix(f"{failure['clip']}: ")
+        console.print(f"{failure['clip']}  {failure['reason']}: {reason}", markup=False, soft_wrap=True)
 
 
-def print_findings(checked: int, findings: list[Any]) -> None:
+def print_findings(checked: dict[str, int], findings: list[Any]) -> None:
     """What ``check`` found, each finding with its remedy."""
     for finding in findings:
         where = f"{finding.file}, {finding.key}" if finding.key else finding.file
         click.echo(f"{click.style(finding.code, fg='red', bold=True)} {where}: {finding.message}")
         click.echo(f"  remedy: {finding.remedy}")
-    click.echo(f"{checked} files read, {len(findings)} findings")
+    read = ", ".join(f"{count} {kind}" for kind, count in checked.items())
+    click.echo(f"{read} read, {len(findings)} findings")
 
 
 def print_rows(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

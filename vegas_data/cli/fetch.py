@@ -15,7 +15,6 @@ from vegas_data.cli.options import selection_options, workspace_options
     type=click.Path(path_type=Path, dir_okay=False),
     help="Table of clips (CSV or Parquet: video_id, start_ms, end_ms, category) to put into the workspace first.",
 )
-@click.option("--again", is_flag=True, help="Ask once more for clips that were refused for good (removed, private, …).")
 @selection_options
 @workspace_options
 def command(table: Path | None, **options: Any) -> int:
@@ -28,10 +27,11 @@ def command(table: Path | None, **options: Any) -> int:
     """
     from vegas_data import pipeline
     from vegas_data.cli.stage import run_verb
+    from vegas_data.context import Run
+    from vegas_data.run.driver import Summary
 
-    return run_verb(
-        options,
-        do=pipeline.run_fetch,
-        plan=pipeline.fetch_work,
-        before=lambda run: pipeline.prepare_manifest(run, table),
-    )
+    def do(run: Run) -> list[Summary]:
+        pipeline.prepare_manifest(run, table)
+        return pipeline.run_fetch(run)
+
+    return run_verb(options, do=do, plan=pipeline.fetch_work, listing=lambda run: pipeline.new_manifest(run, table))

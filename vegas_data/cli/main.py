@@ -6,14 +6,16 @@ SIGINT and SIGTERM leave as 130 and 143 after workers and temporary files are go
 
 import importlib
 import json
+import os
 import signal
 import sys
+from types import TracebackType
 from typing import Any, Final, NoReturn
 
 import click
 
 from vegas_data import __version__
-from vegas_data.errors import EXIT_USAGE, VegasError
+from vegas_data.errors import EXIT_BUG, EXIT_USAGE, VegasError, WorkspaceError
 
 _VERBS: Final = {
     "fetch": "fetch",
@@ -58,6 +60,14 @@ def _on_sigterm(*_: object) -> NoReturn:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+def _on_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> NoReturn:
+    """What nobody expected: the traceback, and an exit code of its own (1 means that a check found something)."""
+    sys.__excepthook__(kind, error, trace)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_BUG)
+
+
 def report_error(error: VegasError, *, as_json: bool) -> None:
     """Print an error for people on stderr, or for programs as one JSON line on stdout."""
     if as_json:
@@ -71,12 +81,19 @@ def report_error(error: VegasError, *, as_json: bool) -> None:
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
     signal.signal(signal.SIGTERM, _on_sigterm)
+    sys.excepthook = _on_bug
     arguments: list[str] = sys.argv[1:] if argv is None else argv
     try:
         code: Any = cli.main(args=arguments, prog_name="vegas-data", standalone_mode=False)
     except VegasError as error:
         report_error(error, as_json="--json" in arguments)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full or read-only disk, wherever it was met
+        world = WorkspaceError(
+            f"{error.filename or 'a file'}: {error.strerror}", remedy="check the disk and permissions"
+        )
+        report_error(world, as_json="--json" in arguments)
+        sys.exit(world.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(EXIT_USAGE)

@@ -57,8 +57,9 @@ def workspace_options(function: F) -> F:
 
 
 def selection_options(function: F) -> F:
-    """``--category``, ``--limit``, ``--part``, ``--dry-run``, ``--workers``."""
+    """``--category``, ``--limit``, ``--part``, ``--again``, ``--dry-run``, ``--workers``."""
     for decorator in (
+        click.option("--again", is_flag=True, help="Try once more what was refused for good (removed, too short, …)."),
         click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
         click.option(
             "--workers",
@@ -67,7 +68,7 @@ def selection_options(function: F) -> F:
             help="Worker processes; 0 works in this process, for debugging. [default: one per core]",
         ),
         click.option("--part", type=_Part(), help="Only part I of N, for job arrays."),
-        click.option("--limit", type=click.IntRange(1), help="At most this many clips or examples."),
+        click.option("--limit", type=click.IntRange(1), help="Take up at most this many that are not done yet."),
         click.option("--category", "category_names", multiple=True, help="Only this category; may be repeated."),
     ):
         function = decorator(function)

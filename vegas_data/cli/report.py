@@ -19,7 +19,7 @@ def command(**options: Any) -> None:
     from vegas_data.overview import write_page
 
     place = Place.take(options)
-    with reading(place) as run:
+    with reading(place) as run, run.workspace.lock():
         result = write_page(run)
         page = run.workspace.path("report.html")
     if place.as_json:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from vegas_data.cli.options import json_option
-from vegas_data.errors import EXIT_DEPENDENCY, EXIT_FINDINGS, EXIT_OK
+from vegas_data.errors import EXIT_DEPENDENCY, EXIT_FINDINGS, EXIT_OK, WeightsMissing
 
 
 @click.group("weights")
@@ -69,8 +69,11 @@ def fetch_weights(name: str, file: Path | None, yes: bool, as_json: bool) -> Non
     here = check(entry).status == "ok"
     if not here:
         click.echo(f"{entry.name}: licence {entry.licence}. {entry.notes}", err=True)
-        if not (yes or as_json) and "non-commercial" in f"{entry.licence} {entry.notes}".lower():
-            click.confirm("Fetch these weights under this licence?", abort=True, err=True)
+        restricted = "non-commercial" in f"{entry.licence} {entry.notes}".lower()
+        if restricted and not yes and (as_json or not click.confirm("Fetch under this licence?", err=True)):
+            raise WeightsMissing(
+                f"{entry.name}: not fetched: its licence was not accepted", remedy="add --yes to accept"
+            )
     if file is not None:
         path = install(entry, file)
     else:

@@ -38,8 +38,9 @@ class FeatureJob:
 
     @property
     def id(self) -> str:
-        """``{clip_id}_{start_ms:09d}_{end_ms:09d}``: the same for every category that accepted the span."""
-        return span_id(self.media.clip_id, self.example.start_ms, self.example.end_ms)
+        """Clip, span and bytes: the same for every category that accepted the span."""
+        span = span_id(self.media.clip_id, self.example.start_ms, self.example.end_ms)
+        return f"{span}@{self.media.sha256[:8]}"
 
     @property
     def start_ms(self) -> int:

@@ -4,7 +4,15 @@
 hosts say into our classes, ``clip`` fetches, cuts, checks and commits.
 """
 
-from vegas_data.fetch.clip import clip_key, fetch_digest, make_fetcher, read_media
+from vegas_data.fetch.clip import clip_key, fetch_digest, is_fetched, make_fetcher, read_media
 from vegas_data.fetch.options import FetchOptions, SourceOptions
 
-__all__ = ["FetchOptions", "SourceOptions", "clip_key", "fetch_digest", "make_fetcher", "read_media"]
+__all__ = [
+    "FetchOptions",
+    "SourceOptions",
+    "clip_key",
+    "fetch_digest",
+    "is_fetched",
+    "make_fetcher",
+    "read_media",
+]

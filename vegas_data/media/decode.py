@@ -4,6 +4,7 @@ The picture at time t is the one a player shows then: the last frame whose times
 """
 
 import bisect
+import errno
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from vegas_data.errors import DecodeFailed, LimitExceeded, NoAudio, ProbeFailed
-from vegas_data.media.sandbox import FORMAT_WHITELIST, MAX_PIXELS, PROTOCOL_WHITELIST
+from vegas_data.errors import DecodeFailed, LimitExceeded, NoAudio, ProbeFailed, ResourcesExhausted
+from vegas_data.media.sandbox import (
+    BUSY_ERRNOS,
+    DISK_ERRNOS,
+    FORMAT_WHITELIST,
+    MAX_PIXELS,
+    PROTOCOL_WHITELIST,
+    REMEDY_BUSY,
+)
 
 if TYPE_CHECKING:
+    import av
     import av.container
+    import av.stream
     import numpy as np
     import numpy.typing as npt
     from av.video.frame import VideoFrame
@@ -30,19 +40,40 @@ def open_media(path: Path) -> "Iterator[av.container.InputContainer]":
 
     Raises:
         ProbeFailed: not a media file we accept. DecodeFailed: the decoder found an error.
+        ResourcesExhausted: no memory or no file handle was left. OSError: the disk is at fault, not the file.
     """
     import av
 
     options = {"protocol_whitelist": PROTOCOL_WHITELIST, "format_whitelist": FORMAT_WHITELIST}
     try:
-        container = av.open(f"file:{path}", options=options)
+        container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except av.FFmpegError as error:
-        raise ProbeFailed(f"{path.name}: not a readable mp4, webm or mkv: {error.strerror}") from None
+        _blame_machine(path, error)
+        raise ProbeFailed(f"{path.name}: not a readable mp4, webm, mkv or ts: {error.strerror}") from None
     try:
         with container:
             yield container
     except av.FFmpegError as error:
+        _blame_machine(path, error)
         raise DecodeFailed(f"{path.name}: decoding stopped: {error.strerror}") from None
+
+
+def _blame_machine(path: Path, error: "av.FFmpegError") -> None:
+    """Raise if the machine is at fault: then the file may be innocent."""
+    if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
+        raise error
+    if error.errno in BUSY_ERRNOS:
+        raise ResourcesExhausted(f"{path.name}: decoding stopped: {error.strerror}", remedy=REMEDY_BUSY) from None
+    if error.errno == errno.EIO:  # demuxers say it of damaged files, too: a disk that fails does so for everybody
+        with path.open("rb") as file:
+            while file.read(1 << 20):
+                pass
+
+
+def require_decoder(stream: "av.stream.Stream", name: str) -> None:
+    """Raise ``ProbeFailed`` if no decoder for ``stream`` exists (PyAV then has no codec context)."""
+    if getattr(stream, "codec_context", None) is None:
+        raise ProbeFailed(f"{name}: its {stream.type} track is of a kind that nothing here can decode")
 
 
 def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDArray[np.uint8]]":
@@ -53,6 +84,7 @@ def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDA
 
     Raises:
         DecodeFailed: the file ends before the last time, or is damaged. LimitExceeded: pictures too large.
+        ProbeFailed: no picture track, or none that can be decoded.
     """
     if any(b < a for a, b in itertools.pairwise(times_s)):
         raise ValueError("times_s must ascend")
@@ -60,6 +92,7 @@ def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDA
         if not container.streams.video:
             raise ProbeFailed(f"{path.name}: no picture track")
         stream = container.streams.video[0]
+        require_decoder(stream, path.name)
         stream.thread_count = 1
         if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
             raise LimitExceeded(f"{path.name}: pictures larger than {MAX_PIXELS} pixels")
@@ -108,7 +141,8 @@ def read_audio(path: Path, *, sample_rate_hz: Fraction, start_ms: int, num_sampl
         float32 [num_samples], in [-1, 1].
 
     Raises:
-        NoAudio: no sound track. DecodeFailed: the sound ends too early, or is damaged.
+        NoAudio: no sound track. ProbeFailed: none that can be decoded.
+        DecodeFailed: the sound ends too early, or is damaged.
     """
     import av
     import numpy as np
@@ -121,6 +155,7 @@ def read_audio(path: Path, *, sample_rate_hz: Fraction, start_ms: int, num_sampl
         if not container.streams.audio:
             raise NoAudio(f"{path.name}: no sound track")
         stream = container.streams.audio[0]
+        require_decoder(stream, path.name)
         source_hz = stream.codec_context.sample_rate
         ratio = sample_rate_hz / source_hz
         scale = max(1, source_hz // ratio.denominator)

@@ -59,7 +59,8 @@ def write_mp4(
         frames: each uint8 [H, W, 3] RGB, ``size`` = (W, H), both even; audio: int16, or float in [-1, 1], [S] mono.
 
     Raises:
-        ValueError: a frame has another shape. DecodeFailed, LimitExceeded: ffmpeg failed.
+        ValueError: a frame has another shape. DecodeFailed, LimitExceeded, ResourcesExhausted, WorkspaceError: ffmpeg
+            failed, see ``run_ffmpeg``.
     """
     import ffmpeg
     import numpy as np
@@ -75,6 +76,6 @@ def write_mp4(
             sound_file.write_bytes(np.asarray(pcm, dtype="<i2").tobytes())
             streams.append(ffmpeg.input(f"file:{sound_file}", format="s16le", ar=sample_rate_hz, ac=1).audio)
         output = ffmpeg.output(*streams, f"file:{path}", **encoder_settings(crf=crf))
-        run_ffmpeg(output.get_args(), what=str(path), stdin=_raw(frames, size), limits=limits)
+        run_ffmpeg(output.get_args(), what=str(path), target=path, stdin=_raw(frames, size), limits=limits)
     finally:
         sound_file.unlink(missing_ok=True)

@@ -2,14 +2,15 @@
 
 A unit is *settled* when its artefact exists (the truth) or when the ledger says that the world spoke its last word
 about it (``rejected``). Everything else is pending, so that a run killed at any moment is simply run again. Retryable
-errors are tried again in rounds, with back-off and full jitter, up to the stage's ``max_attempts``.
+errors are tried again in rounds, with back-off and full jitter, up to the stage's ``max_attempts``. A host that asks
+us to slow down several times in a row is asked nothing more in this run: the rest stays pending, exit code 75.
 """
 
 import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -20,6 +21,7 @@ from vegas_data.run.stage import CRASHED, Outcome, Stage, Unit
 
 FIRST_DELAY_S: Final = 1.0
 LONGEST_DELAY_S: Final = 30.0
+RATE_LIMITS_IN_A_ROW: Final = 5
 
 
 class Progress(Protocol):
@@ -32,7 +34,11 @@ class Progress(Protocol):
 
 @dataclass
 class Summary:
-    """What one run of a stage came to. ``counts`` are units by final status, settled ones before included."""
+    """What one run of a stage came to.
+
+    ``counts`` are units by final status, those settled before included; ``left`` are units that were not taken up,
+    because of a limit or because a host asked us to slow down.
+    """
 
     stage: str
     digest: str
@@ -59,6 +65,10 @@ class Summary:
             "outcomes": dict(sorted(self.counts.items())),
             "reasons": dict(sorted(self.codes.items())),
             "seconds": round(self.seconds, 3),
+            "failures": [
+                {"unit": a.unit, "status": a.status, "reason": a.code, "message": a.message, "remedy": a.remedy}
+                for a in self.failures
+            ],
         }
 
 
@@ -89,21 +99,30 @@ def pending_units(work: Work, ledger: Ledger, *, again: bool = False) -> list[Un
     return _pending(work, before, Summary(stage=stage.name, digest=stage.digest), again=again)
 
 
-def preview(work: Work, ledger: Ledger | None, *, again: bool = False) -> Summary:
+def preview(work: Work, ledger: Ledger, *, again: bool = False, limit: int | None = None) -> Summary:
     """Say what ``run_stage`` would find, and do nothing: settled units by status, the others as ``pending``."""
     stage = work.stage
     summary = Summary(stage=stage.name, digest=stage.digest, total=len(work.units))
-    before = ledger.latest(stage.name, stage.digest) if ledger else {}
-    summary.counts["pending"] = len(_pending(work, before, summary, again=again))
-    summary.already = summary.total - summary.counts["pending"]
+    pending = _pending(work, ledger.latest(stage.name, stage.digest), summary, again=again)
+    summary.already = summary.total - len(pending)
+    summary.counts["pending"] = len(pending[:limit])
+    _count_left(summary, len(pending) - summary.counts["pending"])
     return summary
 
 
-def run_stage(work: Work, *, ledger: Ledger, executor: Executor, progress: Progress, again: bool = False) -> Summary:
+def run_stage(
+    work: Work,
+    *,
+    ledger: Ledger,
+    executor: Executor,
+    progress: Progress,
+    again: bool = False,
+    limit: int | None = None,
+) -> Summary:
     """Bring every unit to its end and say what became of each.
 
     Args:
-        again: try rejected units once more, too.
+        again: try rejected units once more, too. limit: take up at most so many pending units.
 
     Raises:
         VegasError: a fatal one (missing dependency, full disk) stopped the stage; what is done stays done.
@@ -117,9 +136,11 @@ def run_stage(work: Work, *, ledger: Ledger, executor: Executor, progress: Progr
     for unit in work.units:  # a ledger that was lost, or a run killed between artefact and ledger
         last = before.get(unit.id)
         if unit.id not in waiting and (last is None or last.status not in ("done", "rejected")):
-            settled = Attempt(unit=unit.id, status="done", code="", message="", seconds=0.0)
-            ledger.record(stage.name, stage.digest, settled)
+            ledger.record(stage.name, stage.digest, Attempt(unit=unit.id, status="done"))
     summary.already = len(work.units) - len(pending)
+    beyond = len(pending[limit:]) if limit else 0
+    pending = pending[:limit]
+    open_units = len(pending)
     progress.start(stage.name, len(pending))
     try:
         for outcome in _rounds(stage, pending, executor):
@@ -127,9 +148,13 @@ def run_stage(work: Work, *, ledger: Ledger, executor: Executor, progress: Progr
             if outcome.status != "retry":
                 _count(summary, attempt)
                 progress.advance(outcome)
+                open_units -= 1
+        if open_units:
+            summary.codes[RateLimited.code] += open_units
     finally:
         progress.finish()
         summary.seconds = time.monotonic() - start
+        _count_left(summary, beyond + open_units)
         ledger.record_run(stage.name, stage.digest, len(pending), summary.seconds)
     return summary
 
@@ -148,14 +173,41 @@ def _pending(work: Work, before: Mapping[str, Attempt], summary: Summary, *, aga
     return pending
 
 
+def _count_left(summary: Summary, left: int) -> None:
+    if left:
+        summary.counts["left"] = left
+
+
+class _Breaker:
+    """Stops feeding a stage when a host has asked us to slow down several times in a row."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+
+    @property
+    def open(self) -> bool:
+        return self._in_a_row >= RATE_LIMITS_IN_A_ROW
+
+    def note(self, outcome: Outcome) -> None:
+        self._in_a_row = self._in_a_row + 1 if outcome.code == RateLimited.code else 0
+
+    def feed(self, units: Iterable[Unit]) -> Iterator[Unit]:
+        for unit in units:
+            if self.open:
+                return
+            yield unit
+
+
 def _rounds(stage: Stage[Any], pending: Iterable[Unit], executor: Executor) -> Iterable[Outcome]:
     """Outcomes of all units; a unit may come several times as ``retry`` before its last one."""
     todo = {unit.id: unit for unit in pending}
+    breaker = _Breaker()
     for attempt_number in range(1, stage.max_attempts + 1):
-        retry = {}
-        if not todo:
+        retry: dict[str, Unit] = {}
+        if not todo or breaker.open:
             return
-        for outcome in executor.map(stage, list(todo.values())):
+        for outcome in executor.map(stage, breaker.feed(list(todo.values()))):
+            breaker.note(outcome)
             if outcome.status == "fatal":
                 assert outcome.error is not None
                 raise outcome.error
@@ -173,7 +225,12 @@ def _rounds(stage: Stage[Any], pending: Iterable[Unit], executor: Executor) -> I
 def _record(ledger: Ledger, stage: Stage[Any], outcome: Outcome) -> Attempt:
     message = "".join(c if c.isprintable() else " " for c in outcome.message)[:500]
     attempt = Attempt(
-        unit=outcome.unit, status=outcome.status, code=outcome.code, message=message, seconds=outcome.seconds
+        unit=outcome.unit,
+        status=outcome.status,
+        code=outcome.code,
+        message=message,
+        remedy=outcome.remedy,
+        seconds=outcome.seconds,
     )
     ledger.record(stage.name, stage.digest, attempt)
     return attempt

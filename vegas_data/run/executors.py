@@ -6,22 +6,24 @@ unit at a time; a worker that dies or overstays the deadline is replaced, and it
 """
 
 import ctypes
+import itertools
 import multiprocessing
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, Protocol
 
-from vegas_data.errors import VegasError
-from vegas_data.run.stage import CRASHED, DEADLINE, Outcome, Stage, Unit, Worker, attempt
+from vegas_data.errors import DependencyMissing, VegasError, WorkerDied
+from vegas_data.run.stage import CRASHED, DEADLINE, Outcome, Stage, Unit, Worker, attempt, outcome_of_error
 
 _PR_SET_PDEATHSIG: Final = 1
 _READY: Final = "ready"
+START_DEADLINE_S: Final = 600.0
 
 
 class Executor(Protocol):
@@ -73,7 +75,11 @@ def _work(make_worker: Callable[[], Worker], pipe: Connection) -> None:
     try:
         worker = make_worker()
     except VegasError as error:
-        pipe.send(Outcome(unit="", status="fatal", code=error.code, message=str(error), error=error))
+        pipe.send(replace(outcome_of_error("", error, 0.0), status="fatal"))
+        return
+    except ImportError as error:
+        missing = DependencyMissing(f"a package cannot be imported: {error}", remedy="vegas-data doctor")
+        pipe.send(outcome_of_error("", missing, 0.0))
         return
     pipe.send(_READY)
     while True:
@@ -104,13 +110,15 @@ class PoolExecutor:
         self.workers = workers
 
     def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]:
-        queue = deque(units)
-        seats = [self._hire(stage) for _ in range(min(self.workers, len(queue)))]
+        source = iter(units)
+        waiting = deque(itertools.islice(source, self.workers))  # pulled one at a time: whoever feeds us may stop
+        seats = [self._hire(stage) for _ in waiting]
         try:
-            while queue or any(seat.unit for seat in seats):
+            while waiting or any(seat.unit for seat in seats):
                 for seat in seats:
-                    if seat.ready and seat.unit is None and queue:
-                        self._give(seat, queue.popleft())
+                    if seat.ready and seat.unit is None and waiting:
+                        self._give(seat, waiting.popleft())
+                        waiting.extend(itertools.islice(source, 1))
                 yield from self._collect(stage, seats)
         finally:
             self._dismiss(seats)
@@ -122,7 +130,7 @@ class PoolExecutor:
         process = context.Process(target=_work, args=(stage.make_worker, theirs), daemon=False)
         process.start()
         theirs.close()
-        return _Seat(process=process, pipe=ours)
+        return _Seat(process=process, pipe=ours, since=time.monotonic())
 
     @staticmethod
     def _give(seat: _Seat, unit: Unit) -> None:
@@ -136,7 +144,7 @@ class PoolExecutor:
         """Yield what has come in; replace workers that died or are late."""
         now = time.monotonic()
         busy = [seat for seat in seats if seat.unit or not seat.ready]
-        due = min((seat.since + stage.deadline_s for seat in busy if seat.unit), default=now + 60.0)
+        due = min((seat.since + (stage.deadline_s if seat.unit else START_DEADLINE_S) for seat in busy), default=now)
         came = set(wait([seat.pipe for seat in busy], timeout=max(0.0, due - now)))
         for number, seat in enumerate(seats):
             unit = seat.unit
@@ -148,10 +156,11 @@ class PoolExecutor:
                 elif message == _READY:
                     seat.ready = True
                 else:  # the pipe closed: the process is gone
-                    seats[number] = self._replace(stage, seat)
+                    cause = _cause(seat.process)
                     if unit is None:
-                        raise RuntimeError(f"stage {stage.name}: a worker died while starting ({_cause(seat.process)})")
-                    died = f"{unit.id}: the worker process died at work on it ({_cause(seat.process)})"
+                        raise _never_started(stage, cause)
+                    seats[number] = self._replace(stage, seat)
+                    died = f"{unit.id}: the worker process died at work on it ({cause})"
                     yield Outcome(
                         unit=unit.id,
                         status="retry",
@@ -162,6 +171,8 @@ class PoolExecutor:
             elif unit is not None and time.monotonic() - seat.since > stage.deadline_s:
                 seats[number] = self._replace(stage, seat)
                 yield _late(unit, stage.deadline_s)
+            elif not seat.ready and time.monotonic() - seat.since > START_DEADLINE_S:
+                raise _never_started(stage, f"not ready after {START_DEADLINE_S:.0f} s")
 
     @staticmethod
     def _receive(seat: _Seat) -> object:
@@ -187,7 +198,15 @@ class PoolExecutor:
                 seat.process.join()
 
 
+def _never_started(stage: Stage[Any], cause: str) -> WorkerDied:
+    return WorkerDied(
+        f"stage {stage.name}: a worker process died while starting ({cause})",
+        remedy="its message stands above; --workers 0 works in this process; fewer --workers need less memory",
+    )
+
+
 def _cause(process: BaseProcess) -> str:
+    process.join(timeout=2)
     code = process.exitcode
     if code is not None and code < 0:
         name = signal.Signals(-code).name

@@ -60,6 +60,7 @@ class Outcome:
     result: Any = None
     code: str = ""
     message: str = ""
+    remedy: str = ""
     seconds: float = 0.0
     error: VegasError | None = None
 
@@ -73,7 +74,15 @@ def outcome_of_error(unit: str, error: VegasError, seconds: float) -> Outcome:
         status = "fatal"
     elif isinstance(error, MediaError | VideoUnavailable):
         status = "rejected"
-    return Outcome(unit=unit, status=status, code=error.code, message=str(error), seconds=seconds, error=error)
+    return Outcome(
+        unit=unit,
+        status=status,
+        code=error.code,
+        message=str(error),
+        remedy=error.remedy,
+        seconds=seconds,
+        error=error,
+    )
 
 
 def attempt(worker: Worker, unit: Unit) -> Outcome:

@@ -89,11 +89,14 @@ def write_tables(
     options: VerifyOptions,
     scores: str,
     categories: Collection[str],
+    *,
+    inputs: str = "",
 ) -> TableCounts:
     """Judge every clip of ``clips`` that has scores, and put all tables into the workspace, the examples last.
 
     Args:
         clips, categories: all of the workspace, not a selection: the tables are made anew as a whole.
+        inputs: digest of what ``clips`` are, kept with the tables, so that older ones are not taken for these.
         scores: the digest that names the folder of scores.
 
     Raises:
@@ -102,7 +105,8 @@ def write_tables(
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     accepted: list[Verdict] = []
-    metadata = {"scores": scores, "verdicts": verdict_digest(options, scores), "version": SCHEMA_VERSION}
+    verdicts_digest = verdict_digest(options, scores)
+    metadata = {"scores": scores, "verdicts": verdicts_digest, "inputs": inputs, "version": SCHEMA_VERSION}
     with workspace.scratch() as folder:
         with ExitStack() as stack:
             writers = {name: stack.enter_context(_TableWriter(folder / name, name, metadata)) for name in NAMES[:3]}
@@ -152,9 +156,10 @@ def read_judgments(workspace: Workspace) -> list[Judgment]:
 
 
 def tables_made_with(workspace: Workspace) -> dict[str, str]:
-    """The digests that the tables depend on, ``scores`` and ``verdicts``. Raises as ``read_examples``."""
+    """The digests that the tables depend on: ``scores``, ``verdicts``, ``inputs``. Raises as ``read_examples``."""
     metadata = read_table(workspace, "examples").schema.metadata or {}
-    return {name: metadata.get(f"vegas_data.{name}".encode(), b"").decode("ascii") for name in ("scores", "verdicts")}
+    names = ("scores", "verdicts", "inputs")
+    return {name: metadata.get(f"vegas_data.{name}".encode(), b"").decode("ascii") for name in names}
 
 
 def read_table(workspace: Workspace, name: str) -> "pa.Table":

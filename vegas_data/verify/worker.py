@@ -33,7 +33,8 @@ class VerifyJob:
 
     @property
     def id(self) -> str:
-        return self.clip.id
+        """Clip and bytes: a clip that was fetched anew is another unit."""
+        return f"{self.clip.id}@{self.media.sha256[:8]}"
 
 
 def make_verifier(
@@ -60,6 +61,7 @@ def make_verifier(
     panel = _load_panel(options, table, load_registry() if registry is None else registry)
 
     def verify(job: VerifyJob) -> ClipScores:
+        workspace.verify_checksum(job.media_key, job.media.sha256)
         windows = split_windows(job.clip, job.media.duration_ms, options.window_ms)
         if not windows:
             raise TooShort(f"{job.id}: {job.media.duration_ms} ms hold no whole window of {options.window_ms} ms")

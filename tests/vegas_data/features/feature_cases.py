@@ -47,6 +47,7 @@ def make_job(workspace: Workspace, clip: Path, *, start_ms: int, end_ms: int, ca
         clip_id="demo-moving_000030000",
         video_id="demo-moving",
         start_ms=CLIP_START_MS,
+        end_ms=CLIP_START_MS + 4000,
         duration_ms=4000,
         sha256=sha256_of(workspace.path(key)),
         num_bytes=clip.stat().st_size,

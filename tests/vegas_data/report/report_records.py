@@ -17,6 +17,7 @@ def make_media(clip: Clip, duration_ms: int | None = None) -> Media:
         clip_id=clip.id,
         video_id=clip.video_id,
         start_ms=clip.start_ms,
+        end_ms=clip.end_ms,
         duration_ms=duration_ms,
         sha256="ab" * 32,
         num_bytes=12_345,

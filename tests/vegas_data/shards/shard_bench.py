@@ -48,6 +48,7 @@ class Bench:
             clip_id=clip_id,
             video_id=video_id,
             start_ms=30_000,
+            end_ms=30_000 + CLIP_MS,
             duration_ms=CLIP_MS,
             sha256=hashlib.sha256(self.clip).hexdigest(),
             num_bytes=len(self.clip),

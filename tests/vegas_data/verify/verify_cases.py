@@ -117,6 +117,7 @@ def make_job(
         clip_id=clip.id,
         video_id=video_id,
         start_ms=start_ms,
+        end_ms=clip.end_ms,
         duration_ms=duration_ms,
         sha256=sha256_of(file),
         num_bytes=file.stat().st_size,
