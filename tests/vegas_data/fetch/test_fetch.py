@@ -20,8 +20,9 @@ from vegas_data.errors import (
     TransferFailed,
     VegasError,
     VideoUnavailable,
+    WorkspaceError,
 )
-from vegas_data.fetch import FetchOptions, SourceOptions, clip_key, fetch_digest, make_fetcher, read_media
+from vegas_data.fetch import FetchOptions, SourceOptions, clip_key, fetch_digest, is_fetched, make_fetcher, read_media
 from vegas_data.fetch.failures import classify
 from vegas_data.records import Clip, Media
 from vegas_data.workspace import Workspace, sha256_of
@@ -94,6 +95,49 @@ def test_a_fetched_clip_is_committed_with_what_is_true_of_it(
     assert media.sha256 == sha256_of(workspace.path(clip_key(digest, media.clip_id)))
     assert canonical(media)["settings"] == digest
     assert list((workspace.root / "tmp").iterdir()) == []
+
+
+def test_a_clip_whose_end_was_edited_is_not_the_one_that_is_here(
+    fetcher: Callable[[Clip], Media], workspace: Workspace
+) -> None:
+    media, digest = fetcher(clip("good_video")), fetch_digest(OPTIONS)
+    assert (media.start_ms, media.end_ms) == (1000, 5000)
+    assert is_fetched(workspace, digest, clip("good_video"))
+    longer = clip("good_video", end_ms=7000)
+    assert read_media(workspace, digest, longer) is None
+    assert not is_fetched(workspace, digest, longer)
+    assert fetcher(longer).duration_ms == 6000
+    assert is_fetched(workspace, digest, longer)
+    assert not is_fetched(workspace, digest, clip("good_video"))
+
+
+def test_a_clip_that_ends_early_is_here_nevertheless(fetcher: Callable[[Clip], Media], workspace: Workspace) -> None:
+    beyond = clip("good_video", end_ms=9000)
+    media = fetcher(beyond)
+    assert (media.duration_ms, media.end_ms) == (7000, 9000)
+    assert is_fetched(workspace, fetch_digest(OPTIONS), beyond)
+
+
+@pytest.mark.parametrize("side_car", [{}, {"clip_id": 7}, {"strange": 1}], ids=str)
+def test_a_side_car_of_another_version_is_named(
+    fetcher: Callable[[Clip], Media], workspace: Workspace, side_car: dict[str, Any]
+) -> None:
+    fetcher(clip("good_video"))
+    key = clip_key(fetch_digest(OPTIONS), clip("good_video").id)
+    workspace.commit_json(key + ".json", side_car)
+    with pytest.raises(WorkspaceError, match=r"good_video_000001000\.mp4\.json") as caught:
+        is_fetched(workspace, fetch_digest(OPTIONS), clip("good_video"))
+    assert "delete it and the mp4 beside it" in caught.value.remedy
+
+
+def test_the_corpus_enters_the_digest(server: str, workspace: Workspace) -> None:
+    assert fetch_digest(OPTIONS) == fetch_digest(OPTIONS, "")
+    assert len({fetch_digest(OPTIONS, corpus) for corpus in ("", "a", "b")}) == 3
+    sources = (SourceOptions(name="local", url=server, extractors=("generic",)),)
+    media = make_fetcher(OPTIONS, sources, workspace, "a")(clip("good_video"))
+    assert media.settings == fetch_digest(OPTIONS, "a")
+    assert is_fetched(workspace, fetch_digest(OPTIONS, "a"), clip("good_video"))
+    assert not is_fetched(workspace, fetch_digest(OPTIONS), clip("good_video"))
 
 
 def test_one_reused_downloader_fetches_several(fetcher: Callable[[Clip], Media]) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -26,8 +27,6 @@ from vegas_data.media import sandbox
 from vegas_data.media.cut import CutOptions, cut_clip
 from vegas_data.media.decode import open_media
 from vegas_data.media.sandbox import Limits, ffmpeg_version, find_ffmpeg, run_ffmpeg
-
-SHORT = ["-f", "lavfi", "-i", "testsrc=d=1:s=320x240", "-f", "rawvideo"]
 
 
 @pytest.fixture
@@ -132,6 +131,8 @@ def test_hard_limits_of_the_machine_are_kept() -> None:
     )
     # root may raise hard limits, so the child gives that right up where it has it
     drop = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"] if os.geteuid() == 0 else []
+    if drop and shutil.which("setpriv") is None:
+        pytest.skip("run by root, and no setpriv here to be less")
     done = subprocess.run([*drop, sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
