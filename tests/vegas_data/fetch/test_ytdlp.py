@@ -225,6 +225,7 @@ def test_picture_and_sound_count_together(base: str, parts: dict[str, bytes], in
         path.unlink()
     with pytest.raises(LimitExceeded):
         offering(base, picture(base), sound(base), options=FetchOptions(max_source_bytes=larger)).fetch(clip(), into)
+    assert sum(path.stat().st_size for path in into.iterdir()) < both, "the second was stopped while it arrived"
 
 
 @pytest.mark.parametrize("name", ["a $HOME b", "${HOME}", "$$HOME", "~", "50% %(title)s", "$%(id)s", "$"])
@@ -232,9 +233,10 @@ def test_the_folders_name_is_left_as_it_is(
     base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    source = generic(base)
     for folder in (tmp_path / "deep" / name, Path(name)):
         folder.mkdir(parents=True)
-        got = generic(base).fetch(clip("whole"), folder)
+        got = source.fetch(clip("whole"), folder)
         assert got.picture.absolute() == folder.absolute() / "video.mp4"
 
 

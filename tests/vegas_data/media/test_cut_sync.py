@@ -113,6 +113,15 @@ def test_a_truncated_mkv_is_damaged_and_not_short(tmp_path: Path, tags: bool) ->
         cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
 
 
+def test_a_track_that_announces_more_than_it_holds_is_damaged(tmp_path: Path) -> None:
+    source = flash_and_click(tmp_path / "s.mkv", audio_s=5)
+    data = source.read_bytes()
+    assert data.count(b"00:00:05.02") == 1
+    source.write_bytes(data.replace(b"00:00:05.02", b"00:00:08.02"))
+    with pytest.raises(DecodeFailed, match="8000 ms announced"):
+        cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
+
+
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
 def test_a_clock_that_begins_late_is_counted_once(tmp_path: Path, suffix: str) -> None:
     source = flash_and_click(tmp_path / "s.mp4")
