@@ -81,11 +81,13 @@ def part_file(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
             # Renamed by its last holder between our open and our lock: these bytes are the finished file.
             raise WorkspaceLocked(f"{part}: another process has just finished it", remedy="run the command again")
         file.truncate(0)
+        finished = False
         try:
             yield part, file
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+            finished = True
+        finally:
+            if not finished:
+                part.unlink(missing_ok=True)
 
 
 def _is_same_file(path: Path, file: BinaryIO) -> bool:
