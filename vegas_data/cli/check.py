@@ -8,7 +8,7 @@ from vegas_data.cli.options import workspace_options
 from vegas_data.errors import EXIT_FINDINGS, EXIT_OK
 
 
-@click.command("check")
+@click.command("check", short_help="Prove clips, features and shards.")
 @workspace_options
 def command(**options: Any) -> int:
     """Prove every byte of shards, clips and features against its side-car, and every example against its schema.

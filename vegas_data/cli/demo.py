@@ -10,7 +10,7 @@ from vegas_data.cli.options import workspace_options
 from vegas_data.errors import EXIT_FINDINGS
 
 
-@click.command("demo")
+@click.command("demo", short_help="Do the main job on the embedded corpus.")
 @click.option("--workers", type=click.IntRange(0, 1024), help="Worker processes. [default: one per core]")
 @workspace_options
 @click.pass_context

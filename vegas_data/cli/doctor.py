@@ -8,7 +8,7 @@ from vegas_data.cli.options import workspace_options
 from vegas_data.errors import EXIT_DEPENDENCY, EXIT_OK
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Say what this machine lacks.")
 @workspace_options
 def command(**options: Any) -> int:
     """Say what this machine lacks for a recipe, and the command that mends it.

@@ -8,7 +8,7 @@ import click
 from vegas_data.cli.options import selection_options, workspace_options
 
 
-@click.command("featurize")
+@click.command("featurize", short_help="Make flow and CNN features, and shards.")
 @click.option("--gpu", is_flag=True, help="Encode on the GPU; without one that is an error (exit code 5).")
 @selection_options
 @workspace_options

@@ -8,7 +8,7 @@ import click
 from vegas_data.cli.options import selection_options, workspace_options
 
 
-@click.command("fetch")
+@click.command("fetch", short_help="Bring clips here, cut to their spans.")
 @click.option(
     "--manifest",
     "table",

@@ -7,7 +7,7 @@ import click
 from vegas_data.cli.options import workspace_options
 
 
-@click.command("report")
+@click.command("report", short_help="Write the page and its summary.")
 @workspace_options
 def command(**options: Any) -> None:
     """Write one offline page, report.html, and summary.json from whatever the workspace holds.

@@ -7,7 +7,7 @@ import click
 from vegas_data.cli.options import workspace_options
 
 
-@click.command("status")
+@click.command("status", short_help="Say how far a workspace is.")
 @click.option("--failures", is_flag=True, help="List every clip that is not here, with its reason.")
 @workspace_options
 def command(failures: bool, **options: Any) -> None:

@@ -7,7 +7,7 @@ import click
 from vegas_data.cli.options import selection_options, workspace_options
 
 
-@click.command("verify")
+@click.command("verify", short_help="Keep windows that are seen and heard.")
 @selection_options
 @workspace_options
 def command(**options: Any) -> int:

@@ -9,7 +9,7 @@ from vegas_data.cli.options import json_option
 from vegas_data.errors import EXIT_DEPENDENCY, EXIT_FINDINGS, EXIT_OK, WeightsMissing
 
 
-@click.group("weights")
+@click.group("weights", short_help="List, fetch and check networks' weights.")
 def command() -> None:
     """List, fetch and check the networks' weights.
 

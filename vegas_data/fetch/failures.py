@@ -35,7 +35,8 @@ def classify(clip_id: str, message: str, status: int | None, *, status_is_final:
         status: HTTP status, if one was seen. status_is_final: whether 403 and 404 come from the video's own address
             (a plain web server) rather than from one of the many addresses a site plays with.
     """
-    text = "".join(c if c.isprintable() else " " for c in message)[:300]
+    said = message.partition(" (caused by ")[0]  # yt-dlp's own chain of errors: the status is known
+    text = "".join(c if c.isprintable() else " " for c in said)[:300]
     if status in _RATE_LIMIT_STATUSES or (status is None and _LIMITED.search(text)):
         return RateLimited(f"{clip_id}: the host asks us to slow down: {text}", remedy=REMEDY_RETRY)
     if status_is_final and status in _GONE_STATUSES:
