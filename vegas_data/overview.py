@@ -1,6 +1,5 @@
 """What a workspace holds, told to people and programs: status, check, the page and its summary. Changes no data."""
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,10 +7,10 @@ from typing import Any, Final
 
 from vegas_data import demo, report, shards, verify
 from vegas_data.context import Run
-from vegas_data.errors import VegasError, WorkspaceError
+from vegas_data.errors import VegasError
 from vegas_data.ledger import Attempt
 from vegas_data.manifest import CLIPS, read_clips
-from vegas_data.pipeline import CURRENT_SHARDS, FEATURIZE, FETCH, VERIFY, clips_digest, fetched, truth_of_corpus
+from vegas_data.pipeline import FEATURIZE, FETCH, VERIFY, clips_digest, fetched, truth_of_corpus
 from vegas_data.records import Clip, Media, ShardInfo
 from vegas_data.report.page import write_report
 from vegas_data.report.summary import summary
@@ -164,21 +163,10 @@ def _scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Itera
 
 
 def _shard_infos(run: Run) -> Iterator[ShardInfo]:
-    if run.workspace.exists(CURRENT_SHARDS):
-        for key in run.workspace.keys(current_folder(run.workspace), ".tar"):
-            if run.workspace.has_artefact(key):
-                yield shards.read_side_car(run.workspace.path(key))
-
-
-def current_folder(workspace: Workspace) -> str:
-    """Key of the folder that holds the latest shards."""
-    current = workspace.read_json(CURRENT_SHARDS)
-    folder = current.get("folder") if isinstance(current, dict) else None
-    if not isinstance(folder, str) or not re.fullmatch(r"shards/[0-9a-f]+", folder):
-        raise WorkspaceError(
-            f"{workspace.path(CURRENT_SHARDS)}: names no folder of shards", remedy="run `vegas-data featurize` again"
-        )
-    return folder
+    folder = shards.current_folder(run.workspace)
+    for key in run.workspace.keys(folder, ".tar") if folder else ():
+        if run.workspace.has_artefact(key):
+            yield shards.read_side_car(run.workspace.path(key))
 
 
 def _tools(records: Iterable[Media] | Iterable[ShardInfo]) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from vegas_data import demo, features, fetch, shards, verify
 from vegas_data.config import digest
@@ -25,7 +24,6 @@ from vegas_data.run.driver import Summary, Work, in_part, pending_units
 from vegas_data.run.stage import Stage
 from vegas_data.split import split_examples
 
-CURRENT_SHARDS: Final = "tables/shards.json"  # which folder of shards is the latest
 CORPUS, FETCH, VERIFY, FEATURIZE, SHARDS = "corpus", "fetch", "verify", "featurize", "shards"
 
 
@@ -258,7 +256,7 @@ def run_shards(run: Run) -> Summary:
     summary = run.do_all(Work(stage=stage, units=plans, is_done=lambda plan: shards.is_fresh(workspace, plan)))
     for key in shards.surplus_shards(workspace, folder, plans, categories=run.categories):
         workspace.remove_artefact(key)
-    workspace.commit_json(CURRENT_SHARDS, {"folder": folder, "recipe": run.recipe.digest})
+    shards.set_current_folder(workspace, folder, recipe=run.recipe.digest)
     return summary
 
 

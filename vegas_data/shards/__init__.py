@@ -5,6 +5,7 @@ all; ``schema`` is what they agree on. Nothing here imports NumPy or PyAV before
 """
 
 from vegas_data.shards.check import Finding, check_folder, check_shards
+from vegas_data.shards.current import current_folder, set_current_folder
 from vegas_data.shards.options import ShardOptions
 from vegas_data.shards.plan import ShardPlan, is_fresh, plan_shards, shards_folder, surplus_shards
 from vegas_data.shards.reader import ShardExample, ShardReader, read_shard
@@ -27,11 +28,13 @@ __all__ = [
     "StreamMeta",
     "check_folder",
     "check_shards",
+    "current_folder",
     "is_fresh",
     "make_shard_writer",
     "plan_shards",
     "read_shard",
     "read_side_car",
+    "set_current_folder",
     "shards_folder",
     "surplus_shards",
     "validate_example_json",

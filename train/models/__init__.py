@@ -1,0 +1,1 @@
+"""The models: what the generator is told (``conditioning``), the generator (``samplernn``), both as one (``sound``)."""

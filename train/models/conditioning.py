@@ -1,0 +1,125 @@
+"""Features of a video's frames in, what the sound generator is told of them out: the three models' only difference.
+
+Zhou et al., "Visual to Sound" (CVPR 2018), §3.2 to §3.4:
+
+    frame   V(f_i) of each frame is joined to the coarsest tier's nodes of its 1024 audio samples
+    seq     a GRU reads V(f_1) … V(f_F); its last hidden state is the coarsest tier's initial state
+    flow    the same over cat[V(f_i), F(o_i)], pictures and optical flow
+
+V and F are whatever streams the shards hold; their widths come from the data. A further model is one more class
+with ``forward`` and ``shape``, and a line in ``make_encoder``.
+
+Axes: B examples, F video frames, D features of a frame, W width of the coarsest tier.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from train.config import ConditioningConfig, DataShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditioning:
+    """All that the sound generator learns of the pictures; empty for one that makes sound from nothing.
+
+    Shape:
+        initial_state: float [B, W], of the coarsest tier. frames: float [B, F, D], one row for each video frame.
+    """
+
+    initial_state: Tensor | None = None
+    frames: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditioningShape:
+    """What a generator has to be built for: whether its first state is given, and the width of a frame's features."""
+
+    initial_state: bool = False
+    frames_width: int = 0
+
+
+class Encoder(Protocol):
+    """From streams to a Conditioning; an ``nn.Module`` as well."""
+
+    @property
+    def shape(self) -> ConditioningShape: ...
+
+    def __call__(self, streams: Mapping[str, Tensor]) -> Conditioning: ...
+
+
+class _Features(nn.Module):
+    """Picks, joins and rectifies a model's streams."""
+
+    def __init__(self, stream_widths: tuple[tuple[str, int], ...], *, relu: bool) -> None:
+        super().__init__()
+        self.stream_widths = stream_widths
+        self.relu = relu
+        self.width = sum(width for _, width in stream_widths)
+
+    def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
+        for name, width in self.stream_widths:
+            if name not in streams or streams[name].dim() != 3 or streams[name].shape[-1] != width:
+                found = ", ".join(f"{name} {tuple(stream.shape)}" for name, stream in streams.items())
+                raise ValueError(f"the encoder reads {name} [B, F, {width}], it got {found or 'nothing'}")
+        x_BFD = torch.cat([streams[name].float() for name, _ in self.stream_widths], dim=-1)
+        return x_BFD.relu() if self.relu else x_BFD
+
+
+class FrameEncoder(nn.Module):
+    """``frame``: the features themselves, frame by frame. Nothing to learn.
+
+    Shape:
+        streams: by name float [B, F, D]. Returns ``frames`` float32 [B, F, D].
+    """
+
+    def __init__(self, stream_widths: tuple[tuple[str, int], ...], *, relu: bool = True) -> None:
+        super().__init__()
+        self.features = _Features(stream_widths, relu=relu)
+
+    @property
+    def shape(self) -> ConditioningShape:
+        return ConditioningShape(frames_width=self.features.width)
+
+    def forward(self, streams: Mapping[str, Tensor]) -> Conditioning:
+        return Conditioning(frames=self.features(streams))
+
+
+class SequenceEncoder(nn.Module):
+    """``seq`` and ``flow``: a one-layer GRU over all frames, whose last hidden state starts the coarsest tier.
+
+    Shape:
+        streams: by name float [B, F, D]. Returns ``initial_state`` float32 [B, W].
+    """
+
+    def __init__(self, stream_widths: tuple[tuple[str, int], ...], *, state_width: int, relu: bool = True) -> None:
+        super().__init__()
+        self.features = _Features(stream_widths, relu=relu)
+        self.rnn = nn.GRU(self.features.width, state_width, batch_first=True)
+
+    @property
+    def shape(self) -> ConditioningShape:
+        return ConditioningShape(initial_state=True)
+
+    def forward(self, streams: Mapping[str, Tensor]) -> Conditioning:
+        _, last_1BW = self.rnn(self.features(streams))
+        return Conditioning(initial_state=last_1BW[0])
+
+
+def make_encoder(config: ConditioningConfig, data: DataShape, *, state_width: int) -> FrameEncoder | SequenceEncoder:
+    """The encoder of a model of ``config.kind`` for streams as ``data`` describes them.
+
+    Args:
+        state_width: width of the generator's coarsest tier.
+
+    Raises:
+        ValueError: ``data`` does not describe the streams that ``config`` names.
+    """
+    if tuple(name for name, _ in data.stream_widths) != config.streams:
+        raise ValueError(f"the model reads {config.streams}, the data describes {data.stream_widths}")
+    if config.kind == "frame":
+        return FrameEncoder(data.stream_widths, relu=config.relu)
+    return SequenceEncoder(data.stream_widths, state_width=state_width, relu=config.relu)
