@@ -2,14 +2,12 @@
 
 import importlib.metadata
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from vegas_data import features, verify
 from vegas_data.errors import DeviceMissing, VegasError
-from vegas_data.ledger import wal_is_safe
 from vegas_data.media.sandbox import ffmpeg_version, find_ffmpeg
 from vegas_data.recipe import Recipe
 
@@ -35,7 +33,6 @@ def examine(recipe: Recipe) -> list[Check]:
         *_opencv(),
         *(_scorer(recipe, scorer.name) for scorer in recipe.verify.scorers),
         *(_encoder(stream) for stream in recipe.features.streams),
-        _sqlite(),
         _gpu(),
     ]
 
@@ -95,13 +92,6 @@ def _encoder(stream: features.StreamOptions) -> Check:
     return _try(
         f"stream {stream.name}", lambda: f"{stream.encoder}, {features.encoder_of(stream).weights_digest()[:12]}…"
     )
-
-
-def _sqlite() -> Check:
-    if wal_is_safe():
-        return Check(name="SQLite", status="ok", message=f"{sqlite3.sqlite_version}, write-ahead log")
-    message = f"{sqlite3.sqlite_version} has the write-ahead-log reset bug: the rollback journal is used instead"
-    return Check(name="SQLite", status="note", message=message)
 
 
 def _gpu() -> Check:

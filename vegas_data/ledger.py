@@ -14,7 +14,10 @@ from typing import Final
 from vegas_data.errors import WorkspaceError
 
 BUSY_TIMEOUT_S: Final = 60.0
-_SCHEMA: Final = """
+SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = f"""
+BEGIN IMMEDIATE;
+PRAGMA user_version = {SCHEMA_VERSION};
 CREATE TABLE IF NOT EXISTS attempts (
     id INTEGER PRIMARY KEY,
     stage TEXT NOT NULL,
@@ -34,6 +37,7 @@ CREATE TABLE IF NOT EXISTS runs (
     units INTEGER NOT NULL,
     seconds REAL NOT NULL
 );
+COMMIT;
 """
 _INSERT: Final = """
 INSERT INTO attempts (stage, digest, unit, status, code, message, remedy, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -41,14 +45,6 @@ INSERT INTO attempts (stage, digest, unit, status, code, message, remedy, second
 _LATEST: Final = (
     "SELECT unit, status, code, message, remedy, seconds FROM attempts WHERE id IN (SELECT max(id) FROM attempts"
 )
-# The bug that can corrupt a database when two processes checkpoint a write-ahead log at once was fixed in these.
-_WAL_FIXED: Final = (3, 51, 3)
-_WAL_BACKPORTS: Final = ((3, 44, 6), (3, 50, 7))
-
-
-def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
-    """Whether this SQLite has the fix for the write-ahead-log reset bug."""
-    return version >= _WAL_FIXED or any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_BACKPORTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,16 +69,24 @@ class Ledger:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         try:
-            if read_only and path.is_file():
+            if read_only and path.is_file() and path.stat().st_size:
                 address = f"{path.resolve().as_uri()}?mode=ro"
                 self._db = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-                return
-            self._db = sqlite3.connect(":memory:" if read_only else path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            self._db.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe() else 'DELETE'}")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
+            else:
+                where = ":memory:" if read_only else path
+                self._db = sqlite3.connect(where, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode = DELETE")
+                self._db.execute("PRAGMA synchronous = FULL")
+                if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    self._db.executescript(_SCHEMA)
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
             raise self._broken(error) from None
+        if version != SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"{path}: a ledger of version {version}, this version reads {SCHEMA_VERSION}",
+                remedy="use the version that made it, or delete the file: it is rebuilt from the artefacts",
+            )
 
     def _broken(self, error: sqlite3.Error) -> WorkspaceError:
         return WorkspaceError(

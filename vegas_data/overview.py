@@ -8,10 +8,9 @@ from typing import Any, Final
 from vegas_data import demo, report, shards, verify
 from vegas_data.context import Run
 from vegas_data.errors import VegasError
-from vegas_data.ledger import Attempt
 from vegas_data.manifest import CLIPS, read_clips
 from vegas_data.pipeline import FEATURIZE, FETCH, VERIFY, clips_digest, fetched, truth_of_corpus
-from vegas_data.records import Clip, Media, ShardInfo
+from vegas_data.records import Clip, Example, Media, ShardInfo, Verdict, span_id
 from vegas_data.report.page import write_report
 from vegas_data.report.summary import summary
 from vegas_data.report.truth import endings
@@ -31,6 +30,8 @@ def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
     result["workspace"] = str(run.workspace.root)
     result["recipe"] = {"name": run.recipe.name, "digest": run.recipe.digest}
     result["verify"]["reasons"] = dict(sorted(Counter(v.reason for v in data.verdicts).items()))
+    later = Counter(f"{failure.code} ({failure.stage})" for failure in data.failures if failure.stage != FETCH)
+    result["later_failures"] = dict(sorted(later.items()))
     if with_failures:
         result["failures"] = [
             {"clip": failure.clip_id, "stage": failure.stage, "reason": failure.code, "message": failure.message}
@@ -47,16 +48,19 @@ def check(run: Run) -> tuple[dict[str, int], list[Finding]]:
     for kind, suffix, remedy in (("clips", ".mp4", _REFETCH), ("features", ".npy", _REFEATURIZE)):
         keys = {key.removesuffix(SIDE_CAR) for key in workspace.keys(kind)}
         counts[kind] = len(keys)
+        findings += [_foreign(str(path)) for path in workspace.strangers(kind)]
         findings += [f for key in sorted(keys) for f in _check_artefact(workspace, key, suffix=suffix, remedy=remedy)]
     return counts, findings
+
+
+def _foreign(file: str) -> Finding:
+    return Finding(file=file, key="", code="foreign_file", message="does not belong here", remedy="move it elsewhere")
 
 
 def _check_artefact(workspace: Workspace, key: str, *, suffix: str, remedy: str) -> Iterator[Finding]:
     file = str(workspace.path(key))
     if not key.endswith(suffix):
-        yield Finding(
-            file=file, key="", code="foreign_file", message="does not belong here", remedy="move it elsewhere"
-        )
+        yield _foreign(file)
         return
     for half in (key, key + SIDE_CAR):
         if not workspace.exists(half):
@@ -94,6 +98,7 @@ def gather(run: Run) -> report.ReportData:
     media = {clip.id: media for clip, media, _ in fetched(run, clips)}
     verified = workspace.exists(verify.table_key("examples"))
     examples = tuple(verify.read_examples(workspace)) if verified else ()
+    verdicts = tuple(verify.read_verdicts(workspace)) if verified else ()
     infos = tuple(_shard_infos(run))
     named = {name for clip in clips for name in clip.categories}
     return report.ReportData(
@@ -102,8 +107,8 @@ def gather(run: Run) -> report.ReportData:
         categories=tuple(category for category in run.categories.values() if category.name in named),
         clips=clips,
         media=media,
-        failures=tuple(_failures(run, clips, media)),
-        verdicts=tuple(verify.read_verdicts(workspace)) if verified else (),
+        failures=tuple(_failures(run, clips, media, examples, verdicts)),
+        verdicts=verdicts,
         scores=tuple(_scores(run, clips, media)) if verified else (),
         thresholds=tuple(
             report.Threshold(scorer=scorer.name, side=scorer.side, accept=scorer.accept, reject=scorer.reject)
@@ -125,24 +130,31 @@ def _clips(run: Run) -> tuple[Clip, ...]:
     return read_clips(run.workspace, run.categories) if run.workspace.exists(CLIPS) else ()
 
 
-def _failures(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Iterator[report.Failure]:
-    """The latest failure of each clip: of fetching where it is not here, else of a later stage with its bytes."""
+def _failures(
+    run: Run,
+    clips: tuple[Clip, ...],
+    media: dict[str, Media],
+    examples: tuple[Example, ...],
+    verdicts: Iterable[Verdict],
+) -> Iterator[report.Failure]:
+    """Each clip's latest failure that has not been mended: of fetching, of its scores, or of an example's features."""
     fetching = run.ledger.latest(FETCH, clips_digest(run))
-    later: dict[str, tuple[str, Attempt]] = {}  # by clip and bytes, the earliest stage that gave up
-    for stage in (FEATURIZE, VERIFY):
-        for unit, attempt in run.ledger.latest_of_all(stage).items():
-            if attempt.status in BROKEN:
-                span, _, sha256 = unit.rpartition("@")
-                clip_id = span.rsplit("_", 2)[0] if stage == FEATURIZE else span
-                later[f"{clip_id}@{sha256}"] = (stage, attempt)
+    verifying, featurizing = run.ledger.latest_of_all(VERIFY), run.ledger.latest_of_all(FEATURIZE)
+    judged = {verdict.clip_id for verdict in verdicts}
+    spans: dict[str, list[str]] = {}
+    for example in examples:
+        spans.setdefault(example.clip_id, []).append(span_id(example.clip_id, example.start_ms, example.end_ms))
     for clip in clips:
-        if clip.id in media:
-            found = later.get(f"{clip.id}@{media[clip.id].sha256[:8]}")
+        if clip.id not in media:
+            candidates = [(FETCH, fetching.get(clip.id))]
         else:
-            found = (FETCH, fetching[clip.id]) if clip.id in fetching else None
-        if found is not None and found[1].status in BROKEN:
-            stage, last = found
-            yield report.Failure(clip_id=clip.id, code=last.code, message=last.message, stage=stage)
+            bytes_ = media[clip.id].sha256[:8]
+            candidates = [(VERIFY, None if clip.id in judged else verifying.get(f"{clip.id}@{bytes_}"))]
+            candidates += [(FEATURIZE, featurizing.get(f"{span}@{bytes_}")) for span in spans.get(clip.id, ())]
+        for stage, last in candidates:
+            if last is not None and last.status in BROKEN:
+                yield report.Failure(clip_id=clip.id, code=last.code, message=last.message, stage=stage)
+                break
 
 
 def _scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Iterator[report.WindowScores]:

@@ -11,14 +11,13 @@ digest and its place in the workspace, and handed to the driver. Every command o
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from vegas_data import demo, features, fetch, shards, verify
 from vegas_data.config import digest
 from vegas_data.context import Run
 from vegas_data.errors import ManifestError, WorkspaceError
 from vegas_data.fetch import SourceOptions
-from vegas_data.manifest import read_manifest, write_manifest
+from vegas_data.manifest import CLIPS, write_manifest
 from vegas_data.records import Clip, Example, Media, Split
 from vegas_data.run.driver import Summary, Work, in_part, pending_units
 from vegas_data.run.stage import Stage
@@ -30,18 +29,28 @@ CORPUS, FETCH, VERIFY, FEATURIZE, SHARDS = "corpus", "fetch", "verify", "featuri
 # --- fetch ----------------------------------------------------------------------------------------------------
 
 
-def new_manifest(run: Run, table: Path | None) -> tuple[Clip, ...] | None:
-    """The clips to list from now on: the given table's, else the embedded corpus' own; None to keep what there is."""
-    if table is not None:
-        return read_manifest(table, run.categories)
-    if run.recipe.corpus is None:
-        return None
-    return tuple(planned.clip for planned in truth_of_corpus(run))
+def new_manifest(run: Run, given: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
+    """The clips to list from now on: the given ones, else the embedded corpus' own; None to keep what there is.
+
+    Raises:
+        WorkspaceError: the recipe brings a corpus, and the workspace lists clips that are not of it.
+    """
+    if given is not None or run.recipe.corpus is None:
+        return given
+    corpus = tuple(planned.clip for planned in truth_of_corpus(run))
+    if not run.workspace.exists(CLIPS):
+        return corpus
+    if set(run.manifest()) - set(corpus):
+        raise WorkspaceError(
+            f"{run.workspace.root}: lists other clips than the corpus of the recipe {run.recipe.name}",
+            remedy="give another --workspace",
+        )
+    return None
 
 
-def prepare_manifest(run: Run, table: Path | None) -> None:
+def prepare_manifest(run: Run, given: tuple[Clip, ...] | None) -> None:
     """Put a new table of clips into the workspace, if there is one."""
-    clips = new_manifest(run, table)
+    clips = new_manifest(run, given)
     if clips is not None:
         write_manifest(run.workspace, clips)
 
@@ -256,6 +265,7 @@ def run_shards(run: Run) -> Summary:
     summary = run.do_all(Work(stage=stage, units=plans, is_done=lambda plan: shards.is_fresh(workspace, plan)))
     for key in shards.surplus_shards(workspace, folder, plans, categories=run.categories):
         workspace.remove_artefact(key)
+        summary.counts["removed"] += 1
     shards.set_current_folder(workspace, folder, recipe=run.recipe.digest)
     return summary
 

@@ -123,10 +123,15 @@ class Workspace:
         return self.path(key + SIDE_CAR).is_file() and self.path(key).is_file()
 
     def keys(self, folder: str, suffix: str = "") -> Iterator[str]:
-        """Keys under ``folder`` that end in ``suffix``, sorted."""
-        base = self.path(folder)
-        names = sorted(p.relative_to(self.root).as_posix() for p in base.rglob(f"*{suffix}") if p.is_file())
-        yield from names
+        """Keys under ``folder`` that end in ``suffix``, sorted; files that could not be ours are passed over."""
+        yield from (name for name in self._names(folder) if _KEY.fullmatch(name) and name.endswith(suffix))
+
+    def strangers(self, folder: str) -> Iterator[Path]:
+        """Files under ``folder`` whose names cannot be keys, sorted."""
+        yield from (self.root / name for name in self._names(folder) if not _KEY.fullmatch(name))
+
+    def _names(self, folder: str) -> list[str]:
+        return sorted(p.relative_to(self.root).as_posix() for p in self.path(folder).rglob("*") if p.is_file())
 
     def read_json(self, key: str) -> Any:
         """Parse the JSON at ``key``.

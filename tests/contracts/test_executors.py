@@ -95,6 +95,16 @@ def test_every_outcome_is_the_same_on_every_executor(tmp_path: Path, make: Calla
     assert summary.exit_code == 75, "a host that asks us to slow down comes first"
 
 
+@pytest.mark.parametrize("make", EXECUTORS, ids=NAMES)
+def test_a_host_that_keeps_asking_us_to_slow_down_is_left_alone(tmp_path: Path, make: Callable[[], Executor]) -> None:
+    executor = make()
+    summary, _ = run(tmp_path, executor, ["fine-1", *(f"never-{i:02}" for i in range(20))])
+    asked = len(list(tmp_path.glob("never-*")))
+    assert 5 <= asked <= 5 + getattr(executor, "workers", 0)
+    assert dict(summary.counts) == {"done": 1, "left": 20}
+    assert summary.exit_code == 75
+
+
 @pytest.mark.parametrize("make", EXECUTORS[1:], ids=NAMES[1:])
 def test_a_killed_worker_loses_nothing_and_is_named(tmp_path: Path, make: Callable[[], Executor]) -> None:
     names = [f"fine-{i}" for i in range(6)]

@@ -237,6 +237,31 @@ def test_a_damaged_clip_is_refused_mended_and_verified_again(smoke: Path, tmp_pa
     assert json.loads(scores.read_text(encoding="utf-8"))["windows"]
 
 
+def test_another_corpus_does_not_take_a_workspace_over(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    before = {path: sha256_of(path) for path in (tmp_path / "w").rglob("*.*") if path.is_file()}
+    told = vegas("fetch", "--workspace", tmp_path / "w", "--recipe", "demo", "--limit", "1")
+    assert told.returncode == 3
+    assert "lists other clips than the corpus of the recipe demo" in told.stderr
+    assert {path: sha256_of(path) for path in before} == before, "neither the manifest nor the recipe has changed"
+
+
+def test_a_refused_command_leaves_no_workspace_behind(tmp_path: Path) -> None:
+    assert vegas("fetch", "--workspace", tmp_path / "w", "--manifest", tmp_path / "none.csv").returncode == 3
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_stray_file_is_a_finding_and_no_traceback(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    (tmp_path / "w" / "clips" / ".DS_Store").touch()
+    (tmp_path / "w" / "features" / "a b.npy").touch()
+    next(iter((tmp_path / "w" / "shards").iterdir())).joinpath(".x.tar").touch()
+    found = vegas_json("check", "--workspace", tmp_path / "w", expect=1)["findings"]
+    assert {finding["code"] for finding in found} == {"foreign_file"}
+    assert len(found) == 3
+    vegas_json("status", "--workspace", tmp_path / "w")
+
+
 def test_a_lost_recipe_is_named(smoke: Path, tmp_path: Path) -> None:
     shutil.copytree(smoke, tmp_path / "w")
     (tmp_path / "w" / "recipe.toml").unlink()

@@ -1,11 +1,12 @@
 """The ledger remembers the latest attempt, survives two writers, and says how to mend itself."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from vegas_data.errors import WorkspaceError
-from vegas_data.ledger import Attempt, Ledger, open_ledger, wal_is_safe
+from vegas_data.ledger import Attempt, Ledger, open_ledger
 
 
 def attempt(unit: str, status: str, code: str = "") -> Attempt:
@@ -45,16 +46,24 @@ def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path) -> None:
     assert "delete it" in caught.value.remedy
 
 
-@pytest.mark.parametrize(
-    ("version", "safe"),
-    [
-        ((3, 40, 1), False),
-        ((3, 44, 5), False),
-        ((3, 44, 6), True),
-        ((3, 50, 7), True),
-        ((3, 51, 2), False),
-        ((3, 51, 3), True),
-    ],
-)
-def test_write_ahead_log_only_where_its_bug_is_fixed(version: tuple[int, ...], safe: bool) -> None:
-    assert wal_is_safe(version) is safe
+def test_only_looking_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with open_ledger(path, read_only=True) as none_yet:
+        assert none_yet.latest("s", "d") == {}
+    assert list(tmp_path.iterdir()) == []
+    with open_ledger(path) as ledger:
+        ledger.record("s", "d", attempt("a", "done"))
+        with open_ledger(path, read_only=True) as reader:
+            assert reader.latest("s", "d").keys() == {"a"}
+    assert [p.name for p in tmp_path.iterdir()] == ["l.sqlite"]
+
+
+def test_a_ledger_of_another_version_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with open_ledger(path):
+        pass
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 7")
+    db.close()
+    with pytest.raises(WorkspaceError, match="version 7"):
+        Ledger(path)

@@ -92,6 +92,8 @@ def print_status(result: dict[str, Any]) -> None:
     table.add_row("clips", f"{clips['listed']} listed, {clips['fetched']} fetched; {reasons}")
     verdicts = f"{verify['accepted']} accepted, {verify['rejected']} rejected, {verify['undecided']} undecided"
     table.add_row("windows", f"{verify['windows']}: {verdicts} (uncalibrated)")
+    if result["later_failures"]:
+        table.add_row("gave up", ", ".join(f"{n} {what}" for what, n in result["later_failures"].items()))
     by_category = ", ".join(f"{n} {name}" for name, n in examples["by_category"].items() if n)
     table.add_row(
         "examples", f"{examples['count']}, {examples['hours']:.2f} h" + (f": {by_category}" if by_category else "")

@@ -26,12 +26,18 @@ def command(table: Path | None, **options: Any) -> int:
     Example: vegas-data fetch --category drum --limit 100
     """
     from vegas_data import pipeline
+    from vegas_data.categories import load_categories
+    from vegas_data.cli.session import Place
     from vegas_data.cli.stage import run_verb
     from vegas_data.context import Run
+    from vegas_data.manifest import read_manifest
     from vegas_data.run.driver import Summary
 
+    categories = load_categories(Place.take(dict(options)).find_categories())
+    given = None if table is None else read_manifest(table, categories)  # refused before anything is done
+
     def do(run: Run) -> list[Summary]:
-        pipeline.prepare_manifest(run, table)
+        pipeline.prepare_manifest(run, given)
         return pipeline.run_fetch(run)
 
-    return run_verb(options, do=do, plan=pipeline.fetch_work, listing=lambda run: pipeline.new_manifest(run, table))
+    return run_verb(options, do=do, plan=pipeline.fetch_work, listing=lambda run: pipeline.new_manifest(run, given))

@@ -57,6 +57,7 @@ def cli() -> None:
 
 
 def _on_sigterm(*_: object) -> NoReturn:
+    click.echo("interrupted: run the same command again to go on", err=True)
     raise SystemExit(128 + signal.SIGTERM)
 
 

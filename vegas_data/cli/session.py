@@ -74,7 +74,9 @@ def take_selection(options: dict[str, Any]) -> Selection:
 
 @contextmanager
 def writing(place: Place, selection: Selection, workers: int | None = None) -> Iterator[Run]:
-    """A run that may change the workspace: made if need be, locked; its recipe and table of categories remembered.
+    """A run that may change the workspace: made if need be, locked.
+
+    The recipe and the table of categories are remembered once the command has not been refused.
 
     Raises:
         RecipeError, WorkspaceError, WorkspaceLocked.
@@ -86,10 +88,6 @@ def writing(place: Place, selection: Selection, workers: int | None = None) -> I
     files = {RECIPE: path.read_bytes()} | ({CATEGORIES: table.read_bytes()} if table else {})
     workspace = Workspace.create(place.workspace_path, files[RECIPE].decode())
     with workspace.lock(part=selection.part), open_ledger(workspace.path(LEDGER)) as ledger:
-        for key, content in files.items():
-            if not workspace.exists(key) or workspace.path(key).read_bytes() != content:
-                workspace.commit_bytes(key, content)
-                click.echo(f"{workspace.root} now remembers {key}", err=True)
         yield Run(
             workspace=workspace,
             recipe=recipe,
@@ -99,6 +97,10 @@ def writing(place: Place, selection: Selection, workers: int | None = None) -> I
             progress=Bars(quiet=place.as_json),
             selection=selection,
         )
+        for key, content in files.items():
+            if not workspace.exists(key) or workspace.path(key).read_bytes() != content:
+                workspace.commit_bytes(key, content)
+                click.echo(f"{workspace.root} now remembers this {key} ({recipe.name})", err=True)
 
 
 @contextmanager

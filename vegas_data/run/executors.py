@@ -111,15 +111,20 @@ class PoolExecutor:
 
     def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]:
         source = iter(units)
-        waiting = deque(itertools.islice(source, self.workers))  # pulled one at a time: whoever feeds us may stop
-        seats = [self._hire(stage) for _ in waiting]
+        first = deque(itertools.islice(source, self.workers))
+        seats = [self._hire(stage) for _ in first]
+        queue = itertools.chain(_drain(first), source)  # taken when a seat is free: whoever feeds us may stop
+        more = bool(seats)
         try:
-            while waiting or any(seat.unit for seat in seats):
+            while more or any(seat.unit for seat in seats):
                 for seat in seats:
-                    if seat.ready and seat.unit is None and waiting:
-                        self._give(seat, waiting.popleft())
-                        waiting.extend(itertools.islice(source, 1))
-                yield from self._collect(stage, seats)
+                    if more and seat.ready and seat.unit is None:
+                        unit = next(queue, None)
+                        more = unit is not None
+                        if unit is not None:
+                            self._give(seat, unit)
+                if more or any(seat.unit for seat in seats):
+                    yield from self._collect(stage, seats)
         finally:
             self._dismiss(seats)
 
@@ -196,6 +201,11 @@ class PoolExecutor:
             if seat.process.is_alive():
                 seat.process.kill()
                 seat.process.join()
+
+
+def _drain(units: "deque[Unit]") -> Iterator[Unit]:
+    while units:
+        yield units.popleft()
 
 
 def _never_started(stage: Stage[Any], cause: str) -> WorkerDied:
