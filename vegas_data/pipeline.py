@@ -18,7 +18,7 @@ from vegas_data.context import Run
 from vegas_data.errors import ManifestError, WorkspaceError
 from vegas_data.fetch import SourceOptions
 from vegas_data.manifest import CLIPS, write_manifest
-from vegas_data.records import Clip, Example, Media, Split
+from vegas_data.records import Clip, Example, Media
 from vegas_data.run.driver import Summary, Work, in_part, pending_units
 from vegas_data.run.stage import Stage
 from vegas_data.split import split_examples
@@ -197,11 +197,14 @@ def read_examples(run: Run) -> list[Example]:
 # --- featurize ------------------------------------------------------------------------------------------------
 
 
-def featurize_work(run: Run, device: str = "cpu") -> Work:
+Jobs = dict[Example, features.FeatureJob]
+
+
+def featurize_work(run: Run, jobs: Jobs, device: str = "cpu") -> Work:
     """Example → one feature array per stream.
 
     Raises:
-        WorkspaceError: nothing has been verified. DeviceMissing, WeightsMissing, RecipeError: see ``features``.
+        DeviceMissing, WeightsMissing, RecipeError: see ``features``.
     """
     features.require_device(device)
     options, grid, workspace = run.recipe.features, run.recipe.grid, run.workspace
@@ -213,7 +216,7 @@ def featurize_work(run: Run, device: str = "cpu") -> Work:
         deadline_s=3600.0,
     )
     names = {category.name for category in run.wanted}
-    by_id = {job.id: job for example, job in _feature_jobs(run).items() if example.category in names}
+    by_id = {job.id: job for example, job in jobs.items() if example.category in names}
     units = [job for job in by_id.values() if in_part(job.id, run.selection.part)]
     return Work(
         stage=stage,
@@ -222,19 +225,16 @@ def featurize_work(run: Run, device: str = "cpu") -> Work:
     )
 
 
-def _feature_jobs(run: Run) -> dict[Example, features.FeatureJob]:
-    """All examples and where their media is."""
+def feature_jobs(run: Run) -> Jobs:
+    """All examples and where their media is; raises as ``read_examples``."""
     examples = read_examples(run)
     wanted = {example.clip_id for example in examples}
-    clips = [clip for clip in run.manifest() if clip.id in wanted]
-    here = {clip.id: (media, key) for clip, media, key in fetched(run, clips)}
-    return {
-        example: features.FeatureJob(
-            example=example, media=here[example.clip_id][0], media_key=here[example.clip_id][1]
-        )
-        for example in examples
-        if example.clip_id in here
-    }
+    here = {clip.id: (media, key) for clip, media, key in fetched(run, run.manifest()) if clip.id in wanted}
+    jobs = {}
+    for example in examples:
+        media, key = here[example.clip_id]  # there: the verdicts are of the clips that are here now
+        jobs[example] = features.FeatureJob(example=example, media=media, media_key=key)
+    return jobs
 
 
 def run_featurize(run: Run, device: str = "cpu") -> list[Summary]:
@@ -243,18 +243,20 @@ def run_featurize(run: Run, device: str = "cpu") -> list[Summary]:
     Shards hold every example whose features are there, whatever was selected now, so that splits are the same in all
     categories. A part of a job array makes features only: shards are written by a run without ``--part``.
     """
-    summary = run.do(featurize_work(run, device))
+    features.require_device(device)
+    jobs = feature_jobs(run)
+    summary = run.do(featurize_work(run, jobs, device))
     if run.selection.part is not None:
         return [summary]
-    return [summary, run_shards(run)]
+    return [summary, run_shards(run, jobs)]
 
 
-def run_shards(run: Run) -> Summary:
+def run_shards(run: Run, jobs: Jobs) -> Summary:
     """Seal what has all its features into shards, and remove shards that no plan asks for any more."""
     options, grid, workspace = run.recipe.shards, run.recipe.grid, run.workspace
     streams = features.stream_digests(run.recipe.features, grid)
     plans = shards.plan_shards(
-        _shard_sources(run), streams=streams, options=options, grid=grid, recipe=run.recipe.digest
+        _shard_sources(run, jobs), streams=streams, options=options, grid=grid, recipe=run.recipe.digest
     )
     folder = shards.shards_folder(options, grid, streams)
     stage = Stage[shards.ShardPlan](
@@ -270,13 +272,13 @@ def run_shards(run: Run) -> Summary:
     return summary
 
 
-def _shard_sources(run: Run) -> Iterator[shards.ExampleSource]:
+def _shard_sources(run: Run, jobs: Jobs) -> Iterator[shards.ExampleSource]:
     """The examples whose every stream is there."""
     workspace = run.workspace
     digests = features.stream_digests(run.recipe.features, run.recipe.grid)
-    splits = splits_of(run)
+    splits = split_examples(jobs, run.recipe.split)
     licences = _licences(run)
-    for example, job in _feature_jobs(run).items():
+    for example, job in jobs.items():
         if features.missing_streams(job, digests, workspace):
             continue
         keys = [features.feature_key(job, value) for value in digests.values()]
@@ -288,11 +290,6 @@ def _shard_sources(run: Run) -> Iterator[shards.ExampleSource]:
             features=tuple(shards.FeatureFile.from_side_car(key, workspace.side_car(key)) for key in keys),
             licence=licences.get(example.clip_id, shards.UNKNOWN_LICENCE),
         )
-
-
-def splits_of(run: Run) -> dict[str, Split]:
-    """The split of every source video."""
-    return split_examples(read_examples(run), run.recipe.split)
 
 
 def truth_of_corpus(run: Run) -> tuple[demo.PlannedClip, ...]:

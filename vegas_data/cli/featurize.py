@@ -27,5 +27,5 @@ def command(gpu: bool, **options: Any) -> int:
     return run_verb(
         options,
         do=partial(pipeline.run_featurize, device=device),
-        plan=partial(pipeline.featurize_work, device=device),
+        plan=lambda run: pipeline.featurize_work(run, pipeline.feature_jobs(run), device),
     )
