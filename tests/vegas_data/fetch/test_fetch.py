@@ -1,7 +1,5 @@
 """Fetching with the real yt-dlp from a loopback server that misbehaves in every way we name."""
 
-import http.server
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.loopback import Handler, serving
 from vegas_data.config import canonical
 from vegas_data.errors import (
     DecodeFailed,
@@ -37,8 +36,8 @@ OPTIONS = FetchOptions(max_source_bytes=3_000_000)
 def server(counting_video: Path) -> Iterator[str]:
     video = counting_video.read_bytes()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Answers(Handler):
+        def answer(self) -> None:
             name = self.path.strip("/").removesuffix(".mp4")
             if name.isdigit():
                 self.send_error(int(name))
@@ -56,19 +55,8 @@ def server(counting_video: Path) -> Iterator[str]:
             except ConnectionError:
                 return
 
-        do_HEAD = do_GET  # noqa: N815 - the name http.server asks for
-
-        def log_message(self, *_: Any) -> None: ...
-
-    class Quiet(http.server.ThreadingHTTPServer):
-        def handle_error(self, *_: Any) -> None: ...
-
-    with Quiet(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}/{{id}}.mp4"
-        httpd.shutdown()
-        thread.join()
+    with serving(Answers) as address:
+        yield f"{address}/{{id}}.mp4"
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """yt-dlp only downloads: two formats stay two files, no other program starts, sizes, paths and proxies are ours."""
 
-import http.server
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 from yt_dlp.extractor.common import InfoExtractor
 
+from tests.loopback import Handler, serving
 from vegas_data.errors import LimitExceeded, WorkspaceError
 from vegas_data.fetch import FetchOptions, SourceOptions, make_fetcher
 from vegas_data.fetch.ytdlp import YtDlpSource, _is_loopback
@@ -62,8 +61,8 @@ def asked() -> list[str]:
 
 @pytest.fixture
 def base(parts: dict[str, bytes], asked: list[str]) -> Iterator[str]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Answers(Handler):
+        def answer(self) -> None:
             name = self.path.strip("/")
             asked.append(name)
             body = parts["whole.mp4"] if name == "announced.mp4" else parts.get(name)
@@ -78,19 +77,8 @@ def base(parts: dict[str, bytes], asked: list[str]) -> Iterator[str]:
             if self.command == "GET":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET  # noqa: N815 - the name http.server asks for
-
-        def log_message(self, *_: Any) -> None: ...
-
-    class Quiet(http.server.ThreadingHTTPServer):
-        def handle_error(self, *_: Any) -> None: ...
-
-    with Quiet(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}"
-        httpd.shutdown()
-        thread.join()
+    with serving(Answers) as address:
+        yield address
 
 
 def generic(base: str, suffix: str = "mp4", options: FetchOptions = OPTIONS) -> YtDlpSource:
