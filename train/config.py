@@ -101,6 +101,7 @@ class TrainConfig:
     """How the weights are found: Adam.
 
     Args:
+        num_steps: updates in all. Open.
         batch_size: examples in a minibatch.
         piece_samples: audio samples between two updates; gradients end at a piece's start, the state goes on. Open:
             SampleRNN's authors use 512.
@@ -110,6 +111,7 @@ class TrainConfig:
         seed: of the initial weights and of the order of examples.
     """
 
+    num_steps: int = 100_000
     learning_rate: float = 0.001
     batch_size: int = 128
     piece_samples: int = 512
@@ -122,15 +124,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.learning_rate <= 0 or self.decay_factor <= 0:
             raise ValueError("learning_rate and decay_factor must be positive")
-        if min(self.batch_size, self.piece_samples) < 1:
-            raise ValueError("batch_size and piece_samples must be positive")
+        if min(self.num_steps, self.batch_size, self.piece_samples) < 1:
+            raise ValueError("num_steps, batch_size and piece_samples must be positive")
         if self.clip_element < 0 or self.warm_up_steps < 0 or not 0 <= self.decay_from <= 1:
             raise ValueError("clip_element and warm_up_steps must not be negative, decay_from must be in [0, 1]")
 
-    def learning_rate_at(self, step: int, *, num_steps: int) -> float:
-        """Learning rate of update ``step`` (from 0) of ``num_steps``."""
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of update ``step``, from 0."""
         rate = self.learning_rate * min(1.0, (step + 1) / (self.warm_up_steps + 1))
-        return rate * self.decay_factor if step >= self.decay_from * num_steps else rate
+        return rate * self.decay_factor if step >= self.decay_from * self.num_steps else rate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from vegas_data import features, verify
+from vegas_data.device import require_device
 from vegas_data.errors import DeviceMissing, VegasError
 from vegas_data.media.sandbox import ffmpeg_version, find_ffmpeg
 from vegas_data.recipe import Recipe
@@ -96,7 +97,7 @@ def _encoder(stream: features.StreamOptions) -> Check:
 
 def _gpu() -> Check:
     try:
-        features.require_device("cuda")
+        require_device("cuda")
     except DeviceMissing as error:
         return Check(name="GPU", status="note", message=f"{error} (needed only for --gpu)")
     return Check(name="GPU", status="ok", message="CUDA")

@@ -16,7 +16,8 @@ from vegas_data.report.summary import summary
 from vegas_data.report.truth import endings
 from vegas_data.shards import Finding
 from vegas_data.split import split_examples
-from vegas_data.workspace import SIDE_CAR, Workspace
+from vegas_data.store import SIDE_CAR
+from vegas_data.workspace import Workspace
 
 BROKEN: Final = frozenset({"rejected", "failed", "crashed"})
 _REFETCH: Final = "delete the file and its side-car, then run `vegas-data fetch` again"

@@ -15,9 +15,11 @@ from functools import partial
 from vegas_data import demo, features, fetch, shards, verify
 from vegas_data.config import digest
 from vegas_data.context import Run
+from vegas_data.device import require_device
 from vegas_data.errors import ManifestError, WorkspaceError
 from vegas_data.fetch import SourceOptions
 from vegas_data.manifest import CLIPS, write_manifest
+from vegas_data.onsets import write_onsets
 from vegas_data.records import Clip, Example, Media
 from vegas_data.run.driver import Summary, Work, in_part, pending_units
 from vegas_data.run.stage import Stage
@@ -164,6 +166,9 @@ def run_verify(run: Run) -> list[Summary]:
 def decide(run: Run) -> None:
     """Make the tables anew from all scores in the workspace; the same whatever was selected."""
     scored, inputs = _scored_clips(run)
+    planted = truth_of_corpus(run)
+    if planted:
+        write_onsets(run.workspace, ((clip.clip.video_id, ms) for clip in planted for ms in clip.onsets_ms))
     verify.write_tables(run.workspace, scored, run.recipe.verify, scores_digest(run), run.categories, inputs=inputs)
 
 
@@ -206,7 +211,7 @@ def featurize_work(run: Run, jobs: Jobs, device: str = "cpu") -> Work:
     Raises:
         DeviceMissing, WeightsMissing, RecipeError: see ``features``.
     """
-    features.require_device(device)
+    require_device(device)
     options, grid, workspace = run.recipe.features, run.recipe.grid, run.workspace
     digests = features.stream_digests(options, grid)
     stage = Stage[features.FeatureJob](
@@ -243,7 +248,7 @@ def run_featurize(run: Run, device: str = "cpu") -> list[Summary]:
     Shards hold every example whose features are there, whatever was selected now, so that splits are the same in all
     categories. A part of a job array makes features only: shards are written by a run without ``--part``.
     """
-    features.require_device(device)
+    require_device(device)
     jobs = feature_jobs(run)
     summary = run.do(featurize_work(run, jobs, device))
     if run.selection.part is not None:

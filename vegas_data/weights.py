@@ -24,7 +24,7 @@ from vegas_data.config import to_json
 from vegas_data.download import Progress, download, part_file
 from vegas_data.errors import WeightsMissing
 from vegas_data.models import FIRST_FETCH, ModelEntry, load_registry, select_model
-from vegas_data.workspace import place_bytes, place_file, sha256_of
+from vegas_data.store import place_bytes, place_file, sha256_of
 
 __all__ = [
     "CheckResult",

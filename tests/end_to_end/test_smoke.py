@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import shard_digests, vegas, vegas_json
-from vegas_data.workspace import sha256_of
+from vegas_data.store import sha256_of
 
 
 @pytest.fixture(scope="session")

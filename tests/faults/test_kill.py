@@ -15,7 +15,8 @@ import pytest
 
 from tests.commands import COMMAND, vegas_json
 from vegas_data.recipe import find_recipe
-from vegas_data.workspace import Workspace, sha256_of
+from vegas_data.store import sha256_of
+from vegas_data.workspace import Workspace
 
 SEED = int(os.environ.get("VEGAS_FAULT_SEED") or random.randrange(1 << 32))
 VERBS = ("fetch", "verify", "featurize")

@@ -78,12 +78,12 @@ def test_look_back_is_independent_of_the_tiers(frame_sizes: tuple[int, ...]) -> 
 
 
 def test_the_learning_rate_is_constant_unless_told_otherwise() -> None:
-    assert {TrainConfig().learning_rate_at(step, num_steps=10) for step in range(10)} == {0.001}
+    assert {TrainConfig().learning_rate_at(step) for step in range(10)} == {0.001}
 
 
 def test_the_learning_rate_warms_up_and_decays() -> None:
-    config = TrainConfig(learning_rate=1.0, warm_up_steps=4, decay_from=0.8, decay_factor=0.1)
-    rates = [config.learning_rate_at(step, num_steps=10) for step in range(10)]
+    config = TrainConfig(num_steps=10, learning_rate=1.0, warm_up_steps=4, decay_from=0.8, decay_factor=0.1)
+    rates = [config.learning_rate_at(step) for step in range(10)]
     assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 0.1, 0.1])
 
 

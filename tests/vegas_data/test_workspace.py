@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from vegas_data.errors import ChecksumMismatch, WorkspaceError, WorkspaceLocked
-from vegas_data.workspace import Workspace, sha256_of
+from vegas_data.store import sha256_of
+from vegas_data.workspace import Workspace
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@
 What is exported here is cheap to import. numpy, cv2 and torch are loaded by ``worker`` and by what it imports.
 """
 
-from vegas_data.features.device import require_device
 from vegas_data.features.encoders import encoder_of
 from vegas_data.features.extract import (
     FeatureJob,
@@ -31,6 +30,5 @@ __all__ = [
     "feature_key",
     "make_extractor",
     "missing_streams",
-    "require_device",
     "stream_digests",
 ]

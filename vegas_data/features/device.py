@@ -1,40 +1,6 @@
-"""The device features are computed on: is it there, is it set up to give the same bytes twice, what is it called.
+"""How features are computed on a device: set up to give the same bytes twice, and what those depend on."""
 
-Cheap to import, and cheap to ask about ``cpu``: torch is loaded only when somebody wants ``cuda`` or computes.
-"""
-
-import platform
-import warnings
-from pathlib import Path
-from typing import Final, Literal, get_args
-
-from vegas_data.errors import DeviceMissing
-
-Device = Literal["cpu", "cuda"]
-_CPU_INFO: Final = Path("/proc/cpuinfo")
-
-
-def require_device(device: str) -> None:
-    """Return if ``device`` exists on this machine.
-
-    Raises:
-        DeviceMissing: it does not, or torch cannot use it.
-    """
-    if device not in get_args(Device):
-        raise ValueError(f"device must be one of {', '.join(get_args(Device))}, not {device!r}")
-    if device == "cpu":
-        return
-    import torch
-
-    with warnings.catch_warnings(record=True) as caught:  # why a driver does not work is said in a warning
-        warnings.simplefilter("always")
-        available = torch.cuda.is_available()
-    if not available:
-        because = f": {str(caught[0].message).partition(chr(10))[0]}" if caught else ""
-        raise DeviceMissing(
-            f"a GPU was asked for, and torch {torch.__version__} finds no CUDA device here{because}",
-            remedy="run without --gpu; where there is an NVIDIA GPU, install its driver and the CUDA build of torch",
-        )
+from vegas_data.device import device_tools
 
 
 def confine(device: str) -> None:
@@ -52,26 +18,9 @@ def confine(device: str) -> None:
 
 
 def tools(device: str) -> dict[str, str]:
-    """What bytes of features depend on besides options, weights and media: versions, CPU kind, device."""
+    """What bytes of features depend on besides options, weights and media."""
     import av
     import cv2
     import numpy as np
-    import torch
 
-    return {
-        "av": av.__version__,
-        "cpu": f"{_cpu_model()} ({torch.backends.cpu.get_cpu_capability()})",
-        "cv2": cv2.__version__,
-        "device": torch.cuda.get_device_name() if device == "cuda" else device,
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-    }
-
-
-def _cpu_model() -> str:
-    if _CPU_INFO.exists():
-        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.machine()
+    return {**device_tools(device), "av": av.__version__, "cv2": cv2.__version__, "numpy": np.__version__}

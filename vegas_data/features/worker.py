@@ -12,8 +12,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vegas_data.device import require_device
 from vegas_data.errors import FeatureError
-from vegas_data.features.device import confine, require_device, tools
+from vegas_data.features.device import confine, tools
 from vegas_data.features.encoders import Encoder, encoder_of
 from vegas_data.features.extract import FeatureJob, FeatureRecord, feature_key, missing_streams, stream_digests
 from vegas_data.features.inputs import Shown, Span, show

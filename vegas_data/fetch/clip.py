@@ -11,7 +11,8 @@ from vegas_data.fetch.source import Download, Source
 from vegas_data.media.cut import cut_clip
 from vegas_data.media.sandbox import ffmpeg_version
 from vegas_data.records import Clip, Media
-from vegas_data.workspace import Workspace, sha256_of
+from vegas_data.store import sha256_of
+from vegas_data.workspace import Workspace
 
 STAGE_VERSION: Final = 2
 

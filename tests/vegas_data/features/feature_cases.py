@@ -10,7 +10,8 @@ from vegas_data.errors import WeightsMissing
 from vegas_data.features import FeatureJob, FeatureOptions, FlowOptions, StreamOptions
 from vegas_data.features.encoders import find_encoder
 from vegas_data.records import Example, Media
-from vegas_data.workspace import Workspace, sha256_of
+from vegas_data.store import sha256_of
+from vegas_data.workspace import Workspace
 
 CLIP_START_MS = 30_000
 SPEED_PX = 2  # per picture at 25 fps, to the right: 50 px/s, 3.2 px per grid frame

@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
+from vegas_data.device import require_device
 from vegas_data.errors import EXIT_DEPENDENCY, DeviceMissing
-from vegas_data.features import require_device
 from vegas_data.features.device import tools
 
 
@@ -26,7 +26,8 @@ def test_unknown_device_is_the_callers_fault() -> None:
 
 def test_the_light_part_of_the_room_loads_nothing_heavy() -> None:
     code = (
-        "import sys; import vegas_data.features as f; f.require_device('cpu'); f.FeatureOptions;"
+        "import sys; import vegas_data.features as f; from vegas_data.device import require_device;"
+        "require_device('cpu'); f.FeatureOptions;"
         "sys.exit(', '.join({'torch', 'cv2', 'av', 'numpy'} & sys.modules.keys()) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)

@@ -22,8 +22,9 @@ from vegas_data.features import (
 from vegas_data.features.encoders import find_encoder
 from vegas_data.features.inputs import Series, Shown, Span, read_series, show
 from vegas_data.features.worker import as_float16, encode_rows, npy_bytes
+from vegas_data.store import sha256_of
 from vegas_data.units import Grid
-from vegas_data.workspace import Workspace, sha256_of
+from vegas_data.workspace import Workspace
 
 GRID = Grid()
 

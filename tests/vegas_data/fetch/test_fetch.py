@@ -24,7 +24,8 @@ from vegas_data.errors import (
 from vegas_data.fetch import FetchOptions, SourceOptions, clip_key, fetch_digest, is_fetched, make_fetcher, read_media
 from vegas_data.fetch.failures import classify
 from vegas_data.records import Clip, Media
-from vegas_data.workspace import Workspace, sha256_of
+from vegas_data.store import sha256_of
+from vegas_data.workspace import Workspace
 
 # yt-dlp leaves the sockets of failed downloads to the garbage collector, which tells pytest
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")

@@ -22,8 +22,8 @@ from vegas_data.media.mux import write_mp4
 from vegas_data.shards import ShardOptions, make_shard_writer, read_shard, read_side_car
 from vegas_data.shards.npy import npy_bytes
 from vegas_data.shards.sound import audio_sha256, gain_db, to_int16
+from vegas_data.store import sha256_of
 from vegas_data.units import Grid
-from vegas_data.workspace import sha256_of
 
 
 def files_of(bench: Bench) -> list[str]:

@@ -14,9 +14,10 @@ from vegas_data.config import canonical
 from vegas_data.demo.assets import SOUND_RATE_HZ, read_picture, read_sound, select_assets
 from vegas_data.media.mux import write_mp4
 from vegas_data.records import Category, Clip, Media, Side, Window
+from vegas_data.store import sha256_of
 from vegas_data.verify import ScorerEntry, ScorerOptions, VerifyJob, VerifyOptions, WindowMedia, scores_key
 from vegas_data.verify.scores import ClipScores, ScorerInfo, Signals, WindowScores
-from vegas_data.workspace import Workspace, sha256_of
+from vegas_data.workspace import Workspace
 
 FPS = 25
 SIZE = (320, 240)

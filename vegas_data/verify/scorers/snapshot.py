@@ -10,7 +10,7 @@ from typing import Final
 from vegas_data.config import digest
 from vegas_data.errors import ScorerMissing, WeightsMissing
 from vegas_data.models import load_registry, select_model
-from vegas_data.workspace import sha256_of
+from vegas_data.store import sha256_of
 
 DEFAULT_MODEL: Final = "siglip2"
 SNAPSHOT_FILES: Final = ("*.json", "*.model", "*.safetensors")

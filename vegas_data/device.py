@@ -1,0 +1,57 @@
+"""The device that computes: is it there, what is it called.
+
+Cheap to import, and cheap to ask about ``cpu``: torch is loaded only when somebody wants ``cuda`` or computes.
+"""
+
+import platform
+import warnings
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from vegas_data.errors import DeviceMissing
+
+Device = Literal["cpu", "cuda"]
+_CPU_INFO: Final = Path("/proc/cpuinfo")
+
+
+def require_device(device: str) -> None:
+    """Return if ``device`` exists on this machine.
+
+    Raises:
+        DeviceMissing: it does not, or torch cannot use it.
+    """
+    if device not in get_args(Device):
+        raise ValueError(f"device must be one of {', '.join(get_args(Device))}, not {device!r}")
+    if device == "cpu":
+        return
+    import torch
+
+    with warnings.catch_warnings(record=True) as caught:  # why a driver does not work is said in a warning
+        warnings.simplefilter("always")
+        available = torch.cuda.is_available()
+    if not available:
+        because = f": {str(caught[0].message).partition(chr(10))[0]}" if caught else ""
+        raise DeviceMissing(
+            f"a GPU was asked for, and torch {torch.__version__} finds no CUDA device here{because}",
+            remedy="run without --gpu; where there is an NVIDIA GPU, install its driver and the CUDA build of torch",
+        )
+
+
+def device_tools(device: str) -> dict[str, str]:
+    """What sums depend on besides code and inputs: the CPU's kind, the device, the version of torch."""
+    import torch
+
+    return {
+        "cpu": f"{_cpu_model()} ({torch.backends.cpu.get_cpu_capability()})",
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "torch": torch.__version__,
+    }
+
+
+def _cpu_model() -> str:
+    if _CPU_INFO.exists():
+        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.machine()

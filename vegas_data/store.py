@@ -1,0 +1,213 @@
+"""A folder of artefacts, and the one way they get there: the commit protocol.
+
+An artefact is addressed by a *key*: a relative POSIX path such as ``clips/3f2a…/demo-drum_000_000000400.mp4``.
+It may have a side-car, ``<key>.json``. For a local folder:
+
+    write a temporary file → fsync → rename to its key → fsync the folder → the same for the side-car, last
+
+so an artefact with a side-car *exists if and only if its side-car does*, and a process killed at any moment
+leaves either nothing or the whole. Whatever holds keys and renames atomically (an object store: upload, then
+put the side-car) can stand behind ``Store``; nothing else in the project writes what others read.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vegas_data.config import to_json
+from vegas_data.errors import ChecksumMismatch, WorkspaceError, WorkspaceLocked
+
+SIDE_CAR: Final = ".json"
+_KEY: Final = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]*(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)*", re.ASCII)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Store:
+    """A folder of artefacts. Cheap to make and to pickle: worker processes get a copy."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # --- keys -------------------------------------------------------------------------------------------
+
+    def path(self, key: str) -> Path:
+        """Local path of ``key``, for readers. Raises ValueError for a key that could leave the workspace."""
+        if not _KEY.fullmatch(key) or ".." in key:
+            raise ValueError(f"not a workspace key: {key!r}")
+        return self.root / key
+
+    def exists(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+    def has_artefact(self, key: str) -> bool:
+        """Whether ``key`` was committed with its side-car."""
+        return self.path(key + SIDE_CAR).is_file() and self.path(key).is_file()
+
+    def keys(self, folder: str, suffix: str = "") -> Iterator[str]:
+        """Keys under ``folder`` that end in ``suffix``, sorted; files that could not be ours are passed over."""
+        yield from (name for name in self._names(folder) if _KEY.fullmatch(name) and name.endswith(suffix))
+
+    def strangers(self, folder: str) -> Iterator[Path]:
+        """Files under ``folder`` whose names cannot be keys, sorted."""
+        yield from (self.root / name for name in self._names(folder) if not _KEY.fullmatch(name))
+
+    def _names(self, folder: str) -> list[str]:
+        return sorted(p.relative_to(self.root).as_posix() for p in self.path(folder).rglob("*") if p.is_file())
+
+    def read_json(self, key: str) -> Any:
+        """Parse the JSON at ``key``.
+
+        Raises:
+            WorkspaceError: missing or damaged.
+        """
+        try:
+            return json.loads(self.path(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(
+                f"{self.path(key)}: unreadable: {error}", remedy="delete the file; the next run makes it anew"
+            ) from None
+
+    def side_car(self, key: str) -> dict[str, Any]:
+        """The side-car of an artefact."""
+        data = self.read_json(key + SIDE_CAR)
+        if not isinstance(data, dict):
+            raise WorkspaceError(
+                f"{self.path(key + SIDE_CAR)}: not a JSON object", remedy="delete the file; the next run makes it anew"
+            )
+        return data
+
+    # --- commits ----------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A private temporary folder on the workspace's own file system, removed at the end."""
+        tmp = self.root / "tmp"
+        tmp.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=tmp))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def commit_bytes(self, key: str, data: bytes) -> None:
+        """Put ``data`` at ``key`` atomically and durably."""
+        place_bytes(self.path(key), data, tmp=self.root / "tmp")
+
+    def commit_json(self, key: str, value: Any) -> None:
+        """Put ``value`` at ``key`` as canonical, indented JSON."""
+        self.commit_bytes(key, to_json(value, indent=2).encode())
+
+    def commit_file(self, key: str, file: Path) -> None:
+        """Move ``file`` (made in ``scratch``) to ``key`` atomically and durably."""
+        place_file(file, self.path(key))
+
+    def commit_artefact(self, key: str, content: Path | bytes, side_car: Mapping[str, Any]) -> None:
+        """Put content at ``key`` and then its side-car: from that moment on the artefact exists."""
+        self.path(key + SIDE_CAR).unlink(missing_ok=True)  # replacing: never a side-car beside foreign bytes
+        if isinstance(content, bytes):
+            self.commit_bytes(key, content)
+        else:
+            self.commit_file(key, content)
+        self.commit_json(key + SIDE_CAR, side_car)
+
+    def remove_artefact(self, key: str) -> None:
+        """Remove an artefact, its side-car first."""
+        self.path(key + SIDE_CAR).unlink(missing_ok=True)
+        self.path(key).unlink(missing_ok=True)
+
+    def verify_checksum(self, key: str, expected: str) -> None:
+        """Compare the bytes at ``key`` with a recorded sha256.
+
+        Raises:
+            ChecksumMismatch: they differ.
+        """
+        actual = sha256_of(self.path(key))
+        if actual != expected:
+            raise ChecksumMismatch(
+                f"{self.path(key)}: sha256 is {actual[:12]}…, recorded was {expected[:12]}…",
+                remedy="delete the file and its side-car; the next run makes it anew",
+            )
+
+    # --- the lock ---------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder alone, for a command that writes.
+
+        The kernel frees the lock when the process ends, however it ends. Alone, we sweep what killed processes left
+        in ``tmp/``.
+
+        Raises:
+            WorkspaceLocked: another command holds it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self.flock("lock", fcntl.LOCK_EX):
+            shutil.rmtree(self.root / "tmp", ignore_errors=True)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self.root / "tmp", ignore_errors=True)
+
+    @contextlib.contextmanager
+    def flock(self, name: str, mode: int) -> Iterator[None]:
+        """Hold the lock file ``name`` in a mode of ``fcntl``; raises WorkspaceLocked."""
+        path = self.root / name
+        with path.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, mode | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                said = file.read(20).strip()
+                holder = f"process {said}" if said.isdigit() and Path(f"/proc/{said}").exists() else "another process"
+                raise WorkspaceLocked(
+                    f"{self.root}: in use by {holder}", remedy="wait for it to end, or use another --workspace"
+                ) from None
+            if mode == fcntl.LOCK_EX:
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
+            yield
+
+
+def place_bytes(path: Path, data: bytes, *, tmp: Path) -> None:
+    """Write ``data`` to ``path`` through a temporary file in ``tmp`` (same file system), durably."""
+    tmp.mkdir(parents=True, exist_ok=True)
+    fd, name = tempfile.mkstemp(dir=tmp)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        place_file(Path(name), path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def place_file(file: Path, path: Path) -> None:
+    """Move a finished file to ``path`` (same file system) durably: fsync, rename, fsync of the folder."""
+    file.chmod(0o644)
+    _fsync(file)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _fsync(path.parent.parent)
+    file.replace(path)
+    _fsync(path.parent)
