@@ -25,7 +25,7 @@ from vegas_data.errors import ShardError, TrainError, WorkspaceError
 from vegas_data.records import Split
 from vegas_data.shards import ShardExample, ShardReader, current_folder
 from vegas_data.shards.reader import decode_example, read_extent, split_example
-from vegas_data.shards.schema import SHARD_NAME, refuse
+from vegas_data.shards.schema import SHARD_NAME, ExampleMeta, refuse
 from vegas_data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _FEATURIZE: Final = "run `vegas-data featurize` first"
 
 
-def find_shards(workspace: Workspace, category: str, split: Split) -> tuple[Path, ...]:
-    """The workspace's current shards of a category and split, in order.
+def find_shards(workspace: Workspace, category: str, split: Split, *, required: bool = True) -> tuple[Path, ...]:
+    """The workspace's current shards of a category and split, in order; none is an error where they are required.
 
     Raises:
         WorkspaceError: nothing says which shards are current, or what says it is damaged.
@@ -44,13 +44,18 @@ def find_shards(workspace: Workspace, category: str, split: Split) -> tuple[Path
     folder = current_folder(workspace)
     if folder is None:
         raise WorkspaceError(f"{workspace.root}: holds no shards yet", remedy=_FEATURIZE)
-    found = {}
+    found, others = {}, set()
     for key in workspace.keys(folder, ".tar.json"):
         name = SHARD_NAME.fullmatch(PurePosixPath(key).name.removesuffix(".json"))
         if name is not None and (name[1], name[2]) == (category, split):
             found[int(name[3])] = workspace.path(key.removesuffix(".json"))
+        elif name is not None and name[2] == split:
+            others.add(name[1])
+    if not found and not required:
+        return ()
     if not found:
-        raise ShardError(f"{workspace.path(folder)}: no shard of {category}, {split}", remedy=_FEATURIZE)
+        there = f"there are some of {', '.join(sorted(others))}; for others " if others else ""
+        raise ShardError(f"{workspace.path(folder)}: no shard of {category}, {split}", remedy=there + _FEATURIZE)
     missing = sorted(set(range(max(found))) - found.keys())
     if missing:
         raise ShardError(
@@ -104,7 +109,7 @@ class Examples:
 
     Raises:
         SchemaMismatch, ChecksumMismatch: a shard is not what its side-car says.
-        TrainError: the shards lack a stream, or hold one that is not a row of numbers for each video frame.
+        TrainError: the shards are a release's, lack a stream, or hold one that is not a row of numbers for each frame.
     """
 
     def __init__(self, shards: Sequence[Path], *, streams: Sequence[str], config: DataConfig) -> None:
@@ -112,10 +117,16 @@ class Examples:
             raise ValueError("no shards")
         self.config = config
         infos = [(path, ShardReader(path).info) for path in shards]
+        self.shards = tuple((path.name, info.sha256) for path, info in infos)
         self._places = [(path, info, i) for path, info in infos for i in range(len(info.keys))]
         # the category too: the same span may be an example of two
         self.keys = tuple(f"{info.category}/{info.keys[i]}" for _, info, i in self._places)
         for path, info in infos:
+            if info.profile != "train":
+                raise TrainError(
+                    f"{path}: a shard of a release (profile {info.profile}), not a working shard",
+                    remedy="train on the shards of a workspace: `vegas-data featurize` makes them",
+                )
             there = [name for name, _ in info.streams]
             missing = [name for name in streams if name not in there]
             if missing:
@@ -148,6 +159,7 @@ class Examples:
         for name, stream in streams.items():
             if not np.isfinite(stream).all():
                 refuse(path, "holds NaN or infinite features", key=meta.key, member=f"{name}.npy")
+        assert example.audio is not None, "working shards hold the sound: proven on opening"
         wave = to_wave(example.audio, gain_db=meta.gain_db if self.config.gain else 0.0)
         whole = TrainingExample(
             key=self.keys[index],
@@ -157,6 +169,14 @@ class Examples:
             num_samples=meta.num_samples,
         )
         return repeat_example(whole, self.config.num_frames)
+
+    def meta(self, index: int) -> ExampleMeta:
+        """What its shard says of the example: where it comes from, how long it is.
+
+        Raises:
+            SchemaMismatch: the shard changed since it was proven.
+        """
+        return self._read(index).meta
 
     def _read(self, index: int) -> ShardExample:
         path, info, i = self._places[index]

@@ -1,14 +1,16 @@
 """What a workspace holds, told to people and programs: status, check, the page and its summary. Changes no data."""
 
+import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
 
-from vegas_data import demo, report, shards, verify
+from vegas_data import demo, report, shards, trained, verify
 from vegas_data.context import Run
-from vegas_data.errors import VegasError
+from vegas_data.errors import VegasError, WorkspaceError
 from vegas_data.manifest import CLIPS, read_clips
+from vegas_data.onsets import read_onsets
 from vegas_data.pipeline import FEATURIZE, FETCH, VERIFY, clips_digest, fetched, truth_of_corpus
 from vegas_data.records import Clip, Example, Media, ShardInfo, Verdict, span_id
 from vegas_data.report.page import write_report
@@ -16,10 +18,12 @@ from vegas_data.report.summary import summary
 from vegas_data.report.truth import endings
 from vegas_data.shards import Finding
 from vegas_data.split import split_examples
-from vegas_data.store import SIDE_CAR
+from vegas_data.store import SIDE_CAR, Store
 from vegas_data.workspace import Workspace
 
 BROKEN: Final = frozenset({"rejected", "failed", "crashed"})
+T = TypeVar("T")
+_CHECKPOINT: Final = re.compile(rf"{trained.CHECKPOINTS}/step-(\d{{9,18}})\.safetensors", re.ASCII)
 _REFETCH: Final = "delete the file and its side-car, then run `vegas-data fetch` again"
 _REFEATURIZE: Final = "delete the file and its side-car, then run `vegas-data featurize` again"
 
@@ -33,6 +37,7 @@ def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
     result["verify"]["reasons"] = dict(sorted(Counter(v.reason for v in data.verdicts).items()))
     later = Counter(f"{failure.code} ({failure.stage})" for failure in data.failures if failure.stage != FETCH)
     result["later_failures"] = dict(sorted(later.items()))
+    result["damaged"] = [trouble for model in data.trained for trouble in model.troubles]
     if with_failures:
         result["failures"] = [
             {"clip": failure.clip_id, "stage": failure.stage, "reason": failure.code, "message": failure.message}
@@ -102,6 +107,7 @@ def gather(run: Run) -> report.ReportData:
     verdicts = tuple(verify.read_verdicts(workspace)) if verified else ()
     infos = tuple(_shard_infos(run))
     named = {name for clip in clips for name in clip.categories}
+    models = tuple(_trained(workspace, category, model) for category, model in trained.trained_models(workspace))
     return report.ReportData(
         recipe_name=recipe.name,
         digests=(("recipe", recipe.digest), ("clips", clips_digest(run))),
@@ -120,6 +126,9 @@ def gather(run: Run) -> report.ReportData:
         shards=infos,
         seconds=tuple(run.ledger.seconds_by_stage().items()),
         truth=tuple(_truth(clips, truth_of_corpus(run))),
+        trained=models,
+        onsets=(read_onsets(workspace) or {}) if any(model.sounds for model in models) else {},
+        experiment="demo" if recipe.name == "demo" else "",
         tools=tuple(sorted({*_tools(media.values()), *_tools(infos)})),
         window_ms=recipe.verify.window_ms,
         command_options=f"--workspace {shlex.quote(str(workspace.root))}",
@@ -200,3 +209,42 @@ def _truth(clips: tuple[Clip, ...], planned: tuple[demo.PlannedClip, ...]) -> It
                 onsets_ms=tuple(ms - plan.clip.start_ms for ms in plan.onsets_ms),
                 licence=plan.licence,
             )
+
+
+def _trained(workspace: Workspace, category: str, model: str) -> report.TrainedModel:
+    """The latest run of a category's model; of a damaged file the page says so, and shows the rest."""
+    troubles: list[str] = []
+
+    def read(part: Callable[[], T]) -> T | None:
+        try:
+            return part()
+        except WorkspaceError as error:
+            troubles.append(f"{error}. {error.remedy}".rstrip(". "))
+            return None
+
+    name = read(lambda: trained.current_run(workspace, category, model))
+    if name is None:
+        return report.TrainedModel(category=category, model=model, troubles=tuple(troubles))
+    run = trained.run_store(workspace, name)
+    info = read(lambda: trained.read_record(run, trained.RUN, trained.RunInfo))
+    sounds = read(lambda: trained.read_record(run, trained.SOUNDS, trained.SoundSet))
+    return report.TrainedModel(
+        category=category,
+        model=model,
+        info=info,
+        log=read(lambda: trained.read_log(run)) or (),
+        checkpoint=read(lambda: _newest_checkpoint(run)),
+        sounds=sounds,
+        sounds_folder=run.path(sounds.folder) if sounds else None,
+        evaluation=read(lambda: trained.read_record(run, trained.EVALUATION, trained.Evaluation)),
+        troubles=tuple(troubles),
+    )
+
+
+def _newest_checkpoint(run: Store) -> tuple[int, str] | None:
+    """Updates made and sha256 of the newest checkpoint, as its side-car has it; nothing is read of its bytes."""
+    keys = [(int(match[1]), key) for key in run.keys(trained.CHECKPOINTS) if (match := _CHECKPOINT.fullmatch(key))]
+    for step, key in sorted(keys, reverse=True):
+        if run.has_artefact(key):
+            return step, str(run.side_car(key).get("sha256"))
+    return None

@@ -3,20 +3,22 @@
     fetch       Clip ─→ Media        an mp4 of exactly the clip's span
     verify      Media ─→ scores ─→ Judgments ─→ Verdicts ─→ Examples
     featurize   Examples ─split─→ features ─→ Shards
+    release     Shards, tables ─→ Release
 
 Stage packages give worker factories and know nothing of how they are run; here each is bound to its units, its
 digest and its place in the workspace, and handed to the driver. Every command of the CLI is one call from here.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-from vegas_data import demo, features, fetch, shards, verify
+from vegas_data import demo, features, fetch, release, shards, verify
 from vegas_data.config import digest
 from vegas_data.context import Run
 from vegas_data.device import require_device
-from vegas_data.errors import ManifestError, WorkspaceError
+from vegas_data.errors import ManifestError, ReleaseError, WorkspaceError
 from vegas_data.fetch import SourceOptions
 from vegas_data.manifest import CLIPS, write_manifest
 from vegas_data.onsets import write_onsets
@@ -259,11 +261,7 @@ def run_featurize(run: Run, device: str = "cpu") -> list[Summary]:
 def run_shards(run: Run, jobs: Jobs) -> Summary:
     """Seal what has all its features into shards, and remove shards that no plan asks for any more."""
     options, grid, workspace = run.recipe.shards, run.recipe.grid, run.workspace
-    streams = features.stream_digests(run.recipe.features, grid)
-    plans = shards.plan_shards(
-        _shard_sources(run, jobs), streams=streams, options=options, grid=grid, recipe=run.recipe.digest
-    )
-    folder = shards.shards_folder(options, grid, streams)
+    folder, plans = _plan_shards(run, jobs)
     stage = Stage[shards.ShardPlan](
         name=SHARDS,
         digest=digest(folder, [plan.inputs for plan in plans]),
@@ -275,6 +273,16 @@ def run_shards(run: Run, jobs: Jobs) -> Summary:
         summary.counts["removed"] += 1
     shards.set_current_folder(workspace, folder, recipe=run.recipe.digest)
     return summary
+
+
+def _plan_shards(run: Run, jobs: Jobs) -> tuple[str, list[shards.ShardPlan]]:
+    """The folder of the shards, and the shards that there must be."""
+    options, grid = run.recipe.shards, run.recipe.grid
+    streams = features.stream_digests(run.recipe.features, grid)
+    plans = shards.plan_shards(
+        _shard_sources(run, jobs), streams=streams, options=options, grid=grid, recipe=run.recipe.digest
+    )
+    return shards.shards_folder(options, grid, streams), plans
 
 
 def _shard_sources(run: Run, jobs: Jobs) -> Iterator[shards.ExampleSource]:
@@ -304,3 +312,58 @@ def truth_of_corpus(run: Run) -> tuple[demo.PlannedClip, ...]:
 
 def _licences(run: Run) -> dict[str, str]:
     return {planned.clip.id: planned.licence for planned in truth_of_corpus(run)}
+
+
+# --- release --------------------------------------------------------------------------------------------------
+
+
+def run_release(
+    run: Run,
+    options: release.ReleaseOptions,
+    output: Path,
+    *,
+    dry_run: bool = False,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> release.ReleaseSummary:
+    """Repack the working shards and tables as a release at ``output``, or say what would be in it.
+
+    Raises:
+        ReleaseError: the shards are not those of the tables, or as ``release.build_release`` does.
+        WorkspaceError: as ``read_examples``.
+    """
+    source = release_source(run)
+    if dry_run:
+        return release.preview_release(source, options, output)
+    return release.build_release(source, options, output, tell=tell)
+
+
+def release_source(run: Run) -> release.ReleaseSource:
+    """What the workspace has to release, once its shards are those of its tables; raises as ``run_release``."""
+    jobs = feature_jobs(run)
+    folder, plans = _plan_shards(run, jobs)
+    pending = pending_units(featurize_work(run, jobs), run.ledger)
+    stale = [plan.name for plan in plans if not shards.is_fresh(run.workspace, plan)]
+    stale += shards.surplus_shards(run.workspace, folder, plans, categories=run.categories)
+    if pending or stale or not plans:
+        raise ReleaseError(
+            f"{run.workspace.root}: {len(pending)} of {len(jobs)} examples have no features yet, "
+            f"{len(stale)} of {len(plans)} shards are not of the tables that are there",
+            remedy="run `vegas-data featurize` (without --part and --limit) first",
+        )
+    clips = run.manifest()
+    media = {clip.id: (media, key) for clip, media, key in fetched(run, clips)}
+    attempts = run.ledger.latest(FETCH, clips_digest(run)).values()
+    return release.ReleaseSource(
+        workspace=run.workspace,
+        clips=clips,
+        media=media,
+        failures={last.unit: last.code for last in attempts if last.status in ("rejected", "failed", "crashed")},
+        licences=_licences(run),
+        examples=tuple(jobs),
+        splits=split_examples(jobs, run.recipe.split),
+        shards=tuple(plan.key for plan in plans),
+        grid=run.recipe.grid,
+        cut=run.recipe.fetch.cut,
+        recipe=run.recipe.name,
+        recipe_digest=run.recipe.digest,
+    )

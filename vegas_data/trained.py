@@ -32,6 +32,7 @@ TRAIN: Final = "train"
 RUN: Final = "run.json"
 EXPERIMENT: Final = "experiment.json"
 LOG: Final = "log.jsonl"
+CHECKPOINTS: Final = "checkpoints"
 SOUNDS: Final = "sounds.json"
 EVALUATION: Final = "evaluation.json"
 MODELS: Final = ("frame", "seq", "flow")
@@ -221,17 +222,23 @@ def current_run(workspace: Workspace, category: str, model: str) -> str | None:
     return name
 
 
+def trained_models(workspace: Workspace) -> list[tuple[str, str]]:
+    """(category, model) of all that have a latest run; by category, then in the order of ``MODELS``."""
+    names = (_POINTER.fullmatch(Path(key).name) for key in workspace.keys(f"{TRAIN}/current", ".json"))
+    found = [(match[1], MODELS.index(match[2])) for match in names if match is not None and match[2] in MODELS]
+    return [(category, MODELS[index]) for category, index in sorted(found)]
+
+
 def current_runs(workspace: Workspace) -> Iterator[tuple[str, str, str]]:
-    """(category, model, name) of the latest runs; by category, then in the order of ``MODELS``."""
-    found = []
-    for key in workspace.keys(f"{TRAIN}/current", ".json"):
-        match = _POINTER.fullmatch(Path(key).name)
-        if match is not None and match[2] in MODELS:
-            found.append((match[1], MODELS.index(match[2])))
-    for category, index in sorted(found):
-        name = current_run(workspace, category, MODELS[index])
+    """(category, model, name) of the latest runs, in the order of ``trained_models``.
+
+    Raises:
+        WorkspaceError: a file that says which it is is damaged.
+    """
+    for category, model in trained_models(workspace):
+        name = current_run(workspace, category, model)
         if name is not None:
-            yield category, MODELS[index], name
+            yield category, model, name
 
 
 def read_record(run: Store, key: str, kind: type[R]) -> R | None:

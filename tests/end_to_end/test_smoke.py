@@ -302,3 +302,43 @@ def test_the_page_and_its_summary(smoke: Path, tmp_path: Path) -> None:
     }
     page = (tmp_path / "w" / "report.html").read_text(encoding="utf-8")
     assert "uncalibrated" in page
+
+
+def test_a_release_is_built_twice_alike_and_proves_itself(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    planned = vegas_json("release", "build", "--workspace", tmp_path / "w", "--dry-run")
+    assert (planned["outcome"], planned["left_out"]) == ("planned", {})
+    assert not (tmp_path / "w" / "releases").exists()
+    first = vegas_json("release", "build", "--workspace", tmp_path / "w")
+    second = vegas_json("release", "build", "--workspace", tmp_path / "w", "--output", tmp_path / "other")
+    again = vegas_json("release", "build", "--workspace", tmp_path / "w")
+    assert [build["outcome"] for build in (first, second, again)] == ["built", "built", "nothing to do"]
+    assert first["sums"] == second["sums"] == again["sums"] == sha256_of(tmp_path / "other" / "SHA256SUMS")
+    assert first["folder"] == str(tmp_path / "w" / "releases" / "features-0.1.0")
+    assert {name: first[name] for name in ("shards", "examples", "num_bytes")} == {
+        name: planned[name] for name in ("shards", "examples", "num_bytes")
+    }
+    checked = vegas_json("release", "check", first["folder"])
+    assert checked["findings"] == []
+    assert checked["checked"]["examples"] == first["examples"]
+    (tmp_path / "other" / "README.md").write_text("mine", encoding="utf-8")
+    found = vegas_json("release", "check", tmp_path / "other", expect=1)["findings"]
+    assert {finding["code"] for finding in found} == {"checksum_mismatch", "card_mismatch"}
+    error = vegas_json("release", "build", "--workspace", tmp_path / "w", "--output", tmp_path / "other", expect=3)
+    assert error["error"] == "release"
+    refused = vegas("release", "build", "--version", "1")
+    assert refused.returncode == 2
+    assert "three numbers" in refused.stderr
+
+
+def test_shards_that_are_not_of_the_tables_are_not_released(smoke: Path, tmp_path: Path) -> None:
+    shutil.copytree(smoke, tmp_path / "w")
+    feature = next((tmp_path / "w" / "features").rglob("*.npy"))
+    feature.with_name(feature.name + ".json").unlink()
+    error = vegas_json("release", "build", "--workspace", tmp_path / "w", expect=3)
+    assert "1 of " in error["message"]
+    assert "vegas-data featurize" in error["remedy"]
+    vegas_json("featurize", "--workspace", tmp_path / "w")
+    side_car = next((tmp_path / "w" / "shards").rglob("*.tar.json"))
+    side_car.unlink()
+    assert "1 of " in vegas_json("release", "build", "--workspace", tmp_path / "w", expect=3)["message"]

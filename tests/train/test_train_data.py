@@ -8,11 +8,12 @@ import pytest
 import torch
 from train_bench import GRID, ShardBench
 
+from tests.vegas_data.shards.shard_bench import as_profile
 from train.config import DataConfig
 from train.data import Examples, TrainingExample, batches, collate, epoch_order, find_shards, repeat_example
 from train.quantize import quantize, to_wave
 from vegas_data.errors import ChecksumMismatch, SchemaMismatch, ShardError, TrainError, WorkspaceError
-from vegas_data.shards import read_shard
+from vegas_data.shards import Profile, read_shard
 
 SHORT, LONG = GRID.num_frames(2000), GRID.num_frames(4000)
 CONFIG = DataConfig(num_frames=70)
@@ -237,3 +238,13 @@ def test_examples_of_one_batch_are_equally_long() -> None:
 def test_no_shards_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="no shards"):
         Examples([], streams=STREAMS, config=CONFIG)
+
+
+@pytest.mark.parametrize("profile", ["features", "media"])
+def test_a_shard_of_a_release_is_refused(drums: ShardBench, profile: Profile) -> None:
+    shards = find_shards(drums.workspace, "drum", "train")
+    as_profile(shards[0], profile)
+    assert [example.meta.profile for example in read_shard(shards[0])][:1] == [profile]
+    with pytest.raises(TrainError, match=f"profile {profile}") as caught:
+        Examples(shards, streams=STREAMS, config=CONFIG)
+    assert "vegas-data featurize" in caught.value.remedy

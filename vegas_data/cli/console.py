@@ -101,10 +101,26 @@ def print_status(result: dict[str, Any]) -> None:
     table.add_row(
         "shards", f"{len(result['shards'])} with {sum(shard['examples'] for shard in result['shards'])} examples"
     )
+    for category, models in result["train"].items():
+        told = [_describe_model(name, one, result["evaluate"].get(category, {})) for name, one in models.items()]
+        table.add_row(f"models, {category}", "\n".join(told))
+    for trouble in result["damaged"]:
+        table.add_row("damaged", trouble)
     console.print(table, markup=False)
     for failure in result.get("failures", ()):
         reason = failure["message"].removeprefix(f"{failure['clip']}: ")
         console.print(f"{failure['clip']}  {failure['reason']}: {reason}", markup=False, soft_wrap=True)
+
+
+def _describe_model(name: str, trained: dict[str, Any], scores: dict[str, Any]) -> str:
+    """One trained model in a line: how far it is, and what is known of it."""
+    words = [f"{name}: {trained['steps']} updates" + (" on other shards than those of now" if trained["stale"] else "")]
+    if trained["test_nats"] is not None:
+        words.append(f"test loss {trained['test_nats']:.2f} nats")
+    if name in scores:
+        score = scores[name]
+        words.append(f"onset F1 {score['onset_f1']:.2f} ({score['onset_f1_shuffled']:.2f} shuffled)")
+    return ", ".join(words)
 
 
 def print_findings(checked: dict[str, int], findings: list[Any]) -> None:

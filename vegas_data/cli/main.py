@@ -17,6 +17,7 @@ _VERBS: Final = {
     "report": "report",
     "demo": "demo",
     "doctor": "doctor",
+    "release": "release",
     "weights": "weights",
 }
 

@@ -86,12 +86,14 @@ def _bins(scores: Sequence[float]) -> list[int]:
     return bins
 
 
-def waveform(envelope: Sequence[tuple[float, float]], *, onsets: Sequence[float], title: str) -> Markup:
+def waveform(
+    envelope: Sequence[tuple[float, float]], *, onsets: Sequence[float], title: str, peak: float | None = None
+) -> Markup:
     """Lowest and highest sample of each column as one shape; ``onsets`` (shares of the width) as lines.
 
-    The height shows −1 … 1 magnified to the loudest sample: ``title`` has to say so.
+    The height shows −``peak`` … ``peak``; without one it is magnified to the loudest sample: ``title`` has to say so.
     """
-    peak = max([1e-6, *(max(-low, high) for low, high in envelope)])
+    peak = peak or max([1e-6, *(max(-low, high) for low, high in envelope)])
     columns = max(1, len(envelope))
     top = [f"{number(i)} {number(50 - 48 * high / peak)}" for i, (_, high) in enumerate(envelope)]
     bottom = [f"{number(i)} {number(50 - 48 * low / peak)}" for i, (low, _) in enumerate(envelope)]

@@ -7,13 +7,15 @@ What strangers wrote (ids, messages) reaches the page only through Jinja's escap
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from vegas_data.report import numerals, paper, sections, truth
+from vegas_data.report import listening, numerals, paper, sections, training, truth
 from vegas_data.report.attrition import attrition
-from vegas_data.report.data import ReportData
+from vegas_data.report.curves import UNIFORM_NATS
+from vegas_data.report.data import ReportData, TrainVerb
+from vegas_data.report.listening import Listening
 from vegas_data.report.motion import colour_wheel, tvl1_strip
 from vegas_data.report.pictures import FlowStrip
 from vegas_data.report.summary import summary
@@ -27,7 +29,7 @@ REPORT_KEY: Final = "report.html"
 SUMMARY_KEY: Final = "summary.json"
 MAX_FAILURES: Final = 200  # listed one by one; the table above them counts all
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_USER_COMMANDS: Final = ("fetch", "verify", "featurize", "report")
+_USER_COMMANDS: Final = ("fetch", "verify", "featurize")
 
 
 def write_report(
@@ -43,11 +45,13 @@ def write_report(
         media_path: where the mp4 of a clip id lies. flow_strip: motion in colours, or None for none.
     """
     timelines = tuple(build(data, pair, media_path, flow_strip) for pair in choose(data))
-    workspace.commit_bytes(REPORT_KEY, render(data, timelines).encode("utf-8", "replace"))
+    with workspace.scratch() as scratch:
+        heard = tuple(listening.build(data, one, media_path, scratch) for one in listening.choose(data))
+    workspace.commit_bytes(REPORT_KEY, render(data, timelines, heard).encode("utf-8", "replace"))
     workspace.commit_json(SUMMARY_KEY, summary(data))
 
 
-def render(data: ReportData, timelines: Sequence[Timeline] = ()) -> str:
+def render(data: ReportData, timelines: Sequence[Timeline] = (), heard: Sequence[Listening] = ()) -> str:
     """The whole page as HTML text."""
     environment = _environment()
     script = environment.get_template("page.js").render()
@@ -55,7 +59,9 @@ def render(data: ReportData, timelines: Sequence[Timeline] = ()) -> str:
     policy = (
         f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'sha256-{hashed}'"
     )
-    return environment.get_template("page.html.j2").render(_context(data, timelines), policy=policy)
+    return environment.get_template("page.html.j2").render(
+        _context(data, timelines), **_trained_context(data, heard), policy=policy
+    )
 
 
 def _environment() -> "Environment":
@@ -111,5 +117,31 @@ def _context(data: ReportData, timelines: Sequence[Timeline]) -> dict[str, Any]:
         "timelines": timelines,
         "wheel": colour_wheel() if any(line.show and line.show.flow for line in timelines) else "",
         "stage_bars": sections.stage_bars(data.seconds),
-        "reproduce": data.reproduce or tuple(data.command(verb) for verb in _USER_COMMANDS),
+        "reproduce": data.reproduce or tuple(_commands(data)),
+    }
+
+
+def _commands(data: ReportData) -> Iterator[str]:
+    """What a user typed for all this; the page comes last."""
+    yield from (data.command(verb) for verb in _USER_COMMANDS)
+    for model in data.trained:
+        yield from (data.train_command(verb, model.category, model.model) for verb in get_args(TrainVerb))
+    yield data.command("report")
+
+
+def _trained_context(data: ReportData, heard: Sequence[Listening]) -> dict[str, Any]:
+    loss_rows = training.loss_rows(data)
+    return {
+        "training_todos": training.training_todos(data),
+        "run_rows": training.run_rows(data),
+        "loss_panels": training.loss_panels(data),
+        "loss_rows": loss_rows,
+        "loss_counts": training.loss_counts(loss_rows),
+        "evaluation_todos": training.evaluation_todos(data),
+        "bits": training.BITS_PER_NAT,
+        "uniform_nats": UNIFORM_NATS,
+        "heard": heard,
+        "sound_todos": listening.sound_todos(data),
+        "onset_panels": training.onset_panels(data),
+        "onset_todos": training.onset_todos(data),
     }

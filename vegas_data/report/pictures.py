@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Picture = npt.NDArray[np.uint8]
+    Wave = npt.NDArray[np.float32]
 
 FlowStrip = Callable[[Path, Sequence[Fraction]], "Sequence[Picture]"]
 """The strongest motion between each two of some ascending times (s) of a clip, in colours: uint8 [H, W, 3], RGB."""
@@ -56,13 +57,21 @@ def sound_outline(path: Path, media: Media, *, columns: int = 720) -> tuple[tupl
     Raises:
         MediaError: the sound cannot be decoded.
     """
-    import numpy as np
-
     num_samples = media.num_samples * _OUTLINE_HZ // media.sample_rate_hz
     if num_samples < columns:
         return ()
-    wave = read_audio(path, sample_rate_hz=Fraction(_OUTLINE_HZ), start_ms=0, num_samples=num_samples)
-    starts = np.arange(columns) * num_samples // columns
+    return outline(read_audio(path, sample_rate_hz=Fraction(_OUTLINE_HZ), start_ms=0, num_samples=num_samples), columns)
+
+
+def outline(wave: "Wave", columns: int = 720) -> tuple[tuple[float, float], ...]:
+    """Lowest and highest audio sample in each of ``columns`` equal parts of a wave that has at least as many.
+
+    Shape:
+        wave: float32 [S].
+    """
+    import numpy as np
+
+    starts = np.arange(columns) * wave.size // columns
     low, high = np.minimum.reduceat(wave, starts), np.maximum.reduceat(wave, starts)
     return tuple(zip(low.tolist(), high.tolist(), strict=True))
 

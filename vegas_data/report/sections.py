@@ -56,7 +56,7 @@ def headline(data: ReportData, numbers: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def tiles(data: ReportData, numbers: Mapping[str, Mapping[str, int]]) -> tuple[Tile, ...]:
-    """Clips, windows, examples, shards."""
+    """Clips, windows, examples, shards; and models, once there are any."""
     clips, verify = numbers["clips"], numbers["verify"]
     failed = sum(clips["failed"].values())  # type: ignore[attr-defined]
     pending = clips["listed"] - clips["fetched"] - failed
@@ -90,6 +90,24 @@ def tiles(data: ReportData, numbers: Mapping[str, Mapping[str, int]]) -> tuple[T
             beside=size(num_bytes) if data.shards else "",
             parts=(("kept", "examples stored", stored), ("pending", "to do", max(0, len(data.examples) - stored))),
         ),
+        *([_models_tile(data)] if data.trained else []),
+    )
+
+
+def _models_tile(data: ReportData) -> Tile:
+    """How many were trained and evaluated, and how far the best of them is from chance."""
+    titles = [data.title(name).lower() for name in data.category_names if data.models_of(name)]
+    evaluated = [model.evaluation for model in data.trained if model.evaluation]
+    best = max((e.onsets for e in evaluated if e.onsets), key=lambda score: score.f1, default=None)
+    return Tile(
+        label="Models",
+        value=thousands(len(data.trained)),
+        beside=f"of {titles[0]}" if len(titles) == 1 else f"of {plural(len(titles), 'category', 'categories')}",
+        parts=(
+            ("kept", "evaluated", len(evaluated)),
+            ("pending", "to evaluate", len(data.trained) - len(evaluated)),
+        ),
+        note=f"onset F1 up to {best.f1:.2f}; shuffled {best.f1_shuffled:.2f}" if best else "",
     )
 
 

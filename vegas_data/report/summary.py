@@ -1,9 +1,11 @@
 """``summary.json``: the numbers of a workspace for machines; each later issue adds keys, none goes away."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
-from vegas_data.report.data import ReportData
+from vegas_data.records import Split
+from vegas_data.report.data import ReportData, TrainedModel
 from vegas_data.report.truth import confusion
 
 SCHEMA: Final = 1
@@ -14,7 +16,7 @@ def summary(data: ReportData) -> dict[str, Any]:
     """The content of ``summary.json``; ``verify.truth`` stands only where a truth was planted.
 
     ``clips.failed`` counts clips that fetching gave up, by the code of the error. Precision and recall are null
-    while no window decides them.
+    while no window decides them. ``train`` and ``evaluate`` are empty until a model was trained and evaluated.
     """
     listed = {clip.id for clip in data.clips}
     fetched = listed.intersection(data.media)
@@ -44,5 +46,51 @@ def summary(data: ReportData) -> dict[str, Any]:
             {"name": shard.name, "sha256": shard.sha256, "examples": shard.num_examples}
             for shard in sorted(data.shards, key=lambda shard: shard.name)
         ],
+        "train": _by_model(data, lambda model: _training(data, model)),
+        "evaluate": _by_model(data, _onsets),
         "seconds": {**dict(data.seconds), "total": sum(seconds for _, seconds in data.seconds)},
+    }
+
+
+def _by_model(data: ReportData, tell: Callable[[TrainedModel], dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Category → model → what ``tell`` says; where it says nothing there is no key."""
+    told: dict[str, dict[str, Any]] = {}
+    for model in data.trained:
+        if content := tell(model):
+            told.setdefault(model.category, {})[model.model] = content
+    return told
+
+
+def _training(data: ReportData, model: TrainedModel) -> dict[str, Any]:
+    """Losses are of the true part, in nats, and null until they are evaluated."""
+
+    def nats(split: Split) -> float | None:
+        loss = model.evaluation.loss(split) if model.evaluation else None
+        return loss.true if loss else None
+
+    return {
+        "steps": model.steps,
+        "train_nats": nats("train"),
+        "test_nats": nats("test"),
+        "stale": data.is_stale(model),
+    }
+
+
+def _onsets(model: TrainedModel) -> dict[str, Any]:
+    score = model.evaluation.onsets if model.evaluation else None
+    if score is None:
+        return {}
+    return {
+        "onset_f1": score.f1,
+        "onset_f1_interval": list(score.f1_interval),
+        "onset_f1_shuffled": score.f1_shuffled,
+        "onset_f1_ceiling": score.f1_ceiling,
+        "onset_precision": score.precision,
+        "onset_recall": score.recall,
+        "onsets": score.num_onsets,
+        "onsets_detected": score.num_detected,
+        "examples": score.num_examples,
+        "draws": score.num_draws,
+        "tolerance_ms": score.tolerance_ms,
+        "reference": score.reference,
     }

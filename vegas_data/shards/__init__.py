@@ -4,9 +4,9 @@
 all; ``schema`` is what they agree on. Nothing here imports NumPy or PyAV before it needs them.
 """
 
-from vegas_data.shards.check import Finding, check_folder, check_shards
+from vegas_data.shards.check import CheckedExample, CheckedShard, Finding, check_folder, check_shards, prove_folder
 from vegas_data.shards.current import current_folder, set_current_folder
-from vegas_data.shards.options import ShardOptions
+from vegas_data.shards.options import Profile, ShardOptions
 from vegas_data.shards.plan import ShardPlan, is_fresh, plan_shards, shards_folder, surplus_shards
 from vegas_data.shards.reader import ShardExample, ShardReader, read_shard
 from vegas_data.shards.schema import UNKNOWN_LICENCE, ExampleMeta, MediaMeta, StreamMeta, validate_example_json
@@ -16,11 +16,14 @@ from vegas_data.shards.writer import make_shard_writer
 
 __all__ = [
     "UNKNOWN_LICENCE",
+    "CheckedExample",
+    "CheckedShard",
     "ExampleMeta",
     "ExampleSource",
     "FeatureFile",
     "Finding",
     "MediaMeta",
+    "Profile",
     "ShardExample",
     "ShardOptions",
     "ShardPlan",
@@ -32,6 +35,7 @@ __all__ = [
     "is_fresh",
     "make_shard_writer",
     "plan_shards",
+    "prove_folder",
     "read_shard",
     "read_side_car",
     "set_current_folder",

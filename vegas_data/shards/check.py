@@ -6,7 +6,7 @@ to its example and, where the JSON still tells, to its member. Nothing is change
 
 import hashlib
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,10 @@ from typing import Final
 from vegas_data.config import to_json
 from vegas_data.errors import ChecksumMismatch, SchemaMismatch, ShardError
 from vegas_data.records import Extent, ShardInfo
+from vegas_data.shards.options import Profile
 from vegas_data.shards.plan import inputs_digest
 from vegas_data.shards.reader import ShardExample, check_end, decode_example, read_extent, split_example
-from vegas_data.shards.schema import AUDIO_MEMBER, JSON_MEMBER, REMAKE, SHARD_NAME, ExampleMeta
+from vegas_data.shards.schema import AUDIO_MEMBER, JSON_MEMBER, REMAKE, SHARD_NAME, VIDEO_MEMBER, ExampleMeta, refuse
 from vegas_data.shards.side_car import SUFFIX, read_side_car
 from vegas_data.shards.sound import audio_sha256, gain_db
 from vegas_data.shards.sources import example_digest
@@ -55,10 +56,20 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Shard:
+class CheckedExample:
+    """An example whose every byte was compared: its JSON, and the sha256 of its mp4 (empty if it has none)."""
+
+    meta: ExampleMeta
+    video_sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedShard:
+    """A shard that was read through; ``examples`` are those in which nothing was found."""
+
     path: Path
     info: ShardInfo
-    metas: tuple[ExampleMeta, ...]
+    examples: tuple[CheckedExample, ...]
 
 
 def check_shards(workspace: Workspace) -> list[Finding]:
@@ -74,17 +85,30 @@ def check_shards(workspace: Workspace) -> list[Finding]:
 
 
 def check_folder(folder: Path) -> list[Finding]:
-    """Check the shards in ``folder``, one by one and against each other."""
+    """Check the working shards in ``folder``, one by one and against each other."""
+    return prove_folder(folder)[1]
+
+
+def prove_folder(
+    folder: Path, *, profile: Profile = "train", besides: Collection[str] = ()
+) -> tuple[list[CheckedShard], list[Finding]]:
+    """Check the shards in ``folder``, all of which must be of ``profile``; what was read, and what was found.
+
+    Args:
+        besides: names of files that belong there without being shards.
+    """
     findings: list[Finding] = []
     tars: dict[str, Path] = {}
     side_cars: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
+        if path.name in besides:
+            continue
         name = path.name.removesuffix(SUFFIX)
         if not stat.S_ISREG(path.lstat().st_mode) or not SHARD_NAME.fullmatch(name):
             findings.append(_finding(path, "foreign_file", "neither a shard nor a side-car", remedy=_FOREIGN))
         else:
             (tars if path.name == name else side_cars)[name] = path
-    shards: list[_Shard] = []
+    shards: list[CheckedShard] = []
     for name in sorted({*tars, *side_cars}):
         if name not in side_cars:
             reason = "a tar without side-car is not a shard: its writer was killed, or the side-car was deleted"
@@ -92,11 +116,11 @@ def check_folder(folder: Path) -> list[Finding]:
         elif name not in tars:
             findings.append(_finding(side_cars[name], "no_tar", f"the shard {name} is missing"))
         else:
-            shard, found = _check_shard(tars[name])
+            shard, found = _check_shard(tars[name], profile)
             findings += found
             if shard is not None:
                 shards.append(shard)
-    return [*findings, *_check_numbers(folder, {*tars, *side_cars}), *_check_together(shards)]
+    return shards, [*findings, *_check_numbers(folder, {*tars, *side_cars}), *_check_together(shards)]
 
 
 def _finding(path: Path, code: str, message: str, *, key: str = "", remedy: str = REMAKE) -> Finding:
@@ -108,13 +132,15 @@ def _of_error(path: Path, error: ShardError, key: str = "") -> Finding:
     return _finding(path, error.code, str(error).removeprefix(f"{path}: "), key=key, remedy=error.remedy)
 
 
-def _check_shard(path: Path) -> tuple[_Shard | None, list[Finding]]:
+def _check_shard(path: Path, profile: Profile) -> tuple[CheckedShard | None, list[Finding]]:
     try:
         info = read_side_car(path)
+        if info.profile != profile:
+            refuse(path.with_name(path.name + SUFFIX), f"a shard of profile {info.profile}, {profile} belongs here")
     except SchemaMismatch as error:
         return None, [_of_error(path.with_name(path.name + SUFFIX), error)]
     findings: list[Finding] = []
-    metas: list[ExampleMeta] = []
+    examples: list[CheckedExample] = []
     whole = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -122,7 +148,7 @@ def _check_shard(path: Path) -> tuple[_Shard | None, list[Finding]]:
                 block = read_extent(file, extent)
                 whole.update(block)
                 try:
-                    metas.append(_check_example(block, key, extent, info, path))
+                    examples.append(_check_example(block, key, extent, info, path))
                 except ShardError as error:
                     findings.append(_of_error(path, error, key))
             whole.update(check_end(file, info, path))
@@ -131,12 +157,12 @@ def _check_shard(path: Path) -> tuple[_Shard | None, list[Finding]]:
     except OSError as error:
         findings.append(_finding(path, "unreadable", f"cannot be read: {error.strerror}", remedy="check the disk"))
     if not findings:
-        findings += _check_description(path, info, metas, whole.hexdigest())
-    return _Shard(path=path, info=info, metas=tuple(metas)), findings
+        findings += _check_description(path, info, examples, whole.hexdigest())
+    return CheckedShard(path=path, info=info, examples=tuple(examples)), findings
 
 
-def _check_example(block: bytearray, key: str, extent: Extent, info: ShardInfo, path: Path) -> ExampleMeta:
-    """Raise ShardError unless the example is whole and is what its JSON says; return the JSON."""
+def _check_example(block: bytearray, key: str, extent: Extent, info: ShardInfo, path: Path) -> CheckedExample:
+    """Raise ShardError unless the example is whole and is what its JSON says."""
     import numpy as np
 
     if hashlib.sha256(block).hexdigest() != extent.sha256:
@@ -151,9 +177,10 @@ def _check_example(block: bytearray, key: str, extent: Extent, info: ShardInfo, 
     for name, array in example.streams.items():
         if not np.isfinite(array).all():
             raise SchemaMismatch(f"{path}: {key}: {name}.npy: NaN or infinite features", remedy=REMAKE)
-    if abs(gain_db(example.audio) - example.meta.gain_db) > _GAIN_TOLERANCE_DB:
+    if example.audio is not None and abs(gain_db(example.audio) - example.meta.gain_db) > _GAIN_TOLERANCE_DB:
         raise SchemaMismatch(f"{path}: {key}: gain_db does not bring the peak to full scale", remedy=REMAKE)
-    return example.meta
+    video_sha256 = "" if example.video is None else hashlib.sha256(example.video).hexdigest()
+    return CheckedExample(meta=example.meta, video_sha256=video_sha256)
 
 
 def _unlike_json(example: ShardExample, contents: Mapping[str, memoryview]) -> str:
@@ -161,7 +188,8 @@ def _unlike_json(example: ShardExample, contents: Mapping[str, memoryview]) -> s
     for name, stream in example.meta.streams.items():
         if hashlib.sha256(contents[f"{name}.npy"]).hexdigest() != stream.sha256:
             return f"{name}.npy"
-    return "" if audio_sha256(example.audio) == example.meta.audio_sha256 else AUDIO_MEMBER
+    sounds_right = example.audio is None or audio_sha256(example.audio) == example.meta.audio_sha256
+    return "" if sounds_right else AUDIO_MEMBER
 
 
 def _what_is_hit(block: bytearray, key: str, info: ShardInfo, path: Path) -> str:
@@ -171,17 +199,18 @@ def _what_is_hit(block: bytearray, key: str, info: ShardInfo, path: Path) -> str
         member = _unlike_json(decode_example(contents, key, info, path), contents)
     except SchemaMismatch as error:
         return str(error).removeprefix(f"{path}: {key}: ")
-    return (
-        f"{member} is not what the JSON says" if member else f"{JSON_MEMBER}, in a place that only the side-car proves"
-    )
+    unproven = f"{JSON_MEMBER} or {VIDEO_MEMBER}" if VIDEO_MEMBER in contents else JSON_MEMBER
+    return f"{member} is not what the JSON says" if member else f"{unproven}, in a place that only the side-car proves"
 
 
-def _check_description(path: Path, info: ShardInfo, metas: Iterable[ExampleMeta], sha256: str) -> Iterator[Finding]:
+def _check_description(
+    path: Path, info: ShardInfo, examples: Iterable[CheckedExample], sha256: str
+) -> Iterator[Finding]:
     """What the side-car says of the shard as a whole, once each example is proven."""
     side_car = path.with_name(path.name + SUFFIX)
     if info.sha256 != sha256:
         yield _finding(side_car, ChecksumMismatch.code, "sha256 is not that of the tar, though each example's is right")
-    if info.inputs != inputs_digest(info.name, map(example_digest, metas)):
+    if info.inputs != inputs_digest(info.name, (example_digest(example.meta) for example in examples)):
         yield _finding(side_car, SchemaMismatch.code, "inputs is not the digest of what the examples say")
     if side_car.read_bytes() != to_json(info, indent=2).encode():
         yield _finding(side_car, SchemaMismatch.code, "not in the form in which side-cars are written")
@@ -199,12 +228,12 @@ def _check_numbers(folder: Path, names: Iterable[str]) -> Iterator[Finding]:
             yield _finding(path, "missing_shard", f"{series} goes on to {max(found):06d}", remedy=_FEATURIZE)
 
 
-def _check_together(shards: Iterable[_Shard]) -> Iterator[Finding]:
+def _check_together(shards: Iterable[CheckedShard]) -> Iterator[Finding]:
     """An example stands once in its category; all examples of a source video are in one split."""
     keys: dict[tuple[str, str], Path] = {}
     splits: dict[str, tuple[str, Path]] = {}
     for shard in shards:
-        for meta in shard.metas:
+        for meta in (example.meta for example in shard.examples):
             first = keys.setdefault((meta.category, meta.key), shard.path)
             if first != shard.path:
                 yield _finding(shard.path, "duplicate_key", f"{meta.key} is in {first.name} too", key=meta.key)

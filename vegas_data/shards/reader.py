@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from vegas_data.errors import ChecksumMismatch
 from vegas_data.records import Extent, ShardInfo
@@ -21,8 +21,10 @@ from vegas_data.shards.options import Profile
 from vegas_data.shards.schema import (
     AUDIO_MEMBER,
     JSON_MEMBER,
+    MAX_JSON_BYTES,
     MAX_MEMBER_BYTES,
     REMAKE,
+    VIDEO_MEMBER,
     ExampleMeta,
     member_names,
     refuse,
@@ -35,10 +37,16 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+_MP4_BEGINS: Final = b"ftyp"  # after four bytes of length
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShardExample:
     """One example as it lies in a shard.
+
+    Args:
+        audio: the sound; None in shards of profile *features*, which hold its sha256 only.
+        video: the example as mp4; None but in shards of profile *media*. Not decoded, so not to be trusted.
 
     Shape:
         streams: each float16 [T, …], before the ReLU (T = F for streams on the grid); audio: int16 [1024 F].
@@ -46,7 +54,8 @@ class ShardExample:
 
     meta: ExampleMeta
     streams: "Mapping[str, npt.NDArray[np.float16]]"
-    audio: "npt.NDArray[np.int16]"
+    audio: "npt.NDArray[np.int16] | None"
+    video: memoryview | None = None
 
     @property
     def key(self) -> str:
@@ -98,6 +107,18 @@ class ShardReader:
                 block = read_extent(file, extent)
                 yield decode_example(split_example(block, key, self.info, self.path), key, self.info, self.path)
             check_end(file, self.info, self.path)
+
+    def metas(self) -> Iterator[ExampleMeta]:
+        """Yield the examples' JSON in order, and read nothing else; raises SchemaMismatch as iterating does."""
+        with self.path.open("rb") as file:
+            for key, extent in zip(self.info.keys, self.info.extents, strict=True):
+                file.seek(extent.offset)
+                block = file.read(BLOCK + MAX_JSON_BYTES)
+                try:
+                    size = read_size(block[:BLOCK], f"{key}.{JSON_MEMBER}")
+                except ValueError as error:
+                    refuse(self.path, str(error), key=key, member=JSON_MEMBER)
+                yield validate_example_json(block[BLOCK : BLOCK + size], shard=self.path, key=key)
 
 
 def read_shard(path: Path, *, verify: bool = True) -> Iterator[ShardExample]:
@@ -174,18 +195,22 @@ def decode_example(contents: Mapping[str, memoryview], key: str, info: ShardInfo
     weights = dict(info.weights)
     if meta.profile != info.profile or streams != {name: (digest, weights[name]) for name, digest in info.streams}:
         refuse(shard, "profile or streams contradict the side-car", key=key, member=JSON_MEMBER)
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {
+        f"{name}.npy": (STREAM_TYPE, meta.streams[name].shape) for name, _ in info.streams
+    }
+    if AUDIO_MEMBER in contents:
+        expected[AUDIO_MEMBER] = (AUDIO_TYPE, (meta.num_samples,))
     arrays = {}
-    for name, kind, shape in (
-        *((f"{name}.npy", STREAM_TYPE, meta.streams[name].shape) for name, _ in info.streams),
-        (AUDIO_MEMBER, AUDIO_TYPE, (meta.num_samples,)),
-    ):
+    for name, (kind, shape) in expected.items():
         try:
             arrays[name] = parse_npy(contents[name], kind=kind)
         except ValueError as error:
             refuse(shard, str(error), key=key, member=name)
         if arrays[name].shape != shape:
             refuse(shard, f"the shape is {arrays[name].shape}, the JSON says {shape}", key=key, member=name)
-    audio = arrays.pop(AUDIO_MEMBER)
-    return ShardExample(
-        meta=meta, streams={name.removesuffix(".npy"): array for name, array in arrays.items()}, audio=audio
-    )
+    video = contents.get(VIDEO_MEMBER)
+    if video is not None and bytes(video[4:8]) != _MP4_BEGINS:
+        refuse(shard, "not an mp4", key=key, member=VIDEO_MEMBER)
+    audio = arrays.pop(AUDIO_MEMBER, None)
+    streams_by_name = {name.removesuffix(".npy"): array for name, array in arrays.items()}
+    return ShardExample(meta=meta, streams=streams_by_name, audio=audio, video=video)

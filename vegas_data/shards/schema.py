@@ -3,7 +3,8 @@
     drum-train-000000.tar                        one category, one split; at most ``max_examples`` examples
       {key}.json                                 ExampleMeta, below
       {key}.{stream}.npy  for each stream        float16 [T, …], before the ReLU, at true length
-      {key}.audio.npy                            int16 [1024 F], the sound as it is
+      {key}.audio.npy                            int16 [1024 F], the sound as it is; not in profile *features*
+      {key}.mp4                                  picture and sound of exactly the span; only in profile *media*
     drum-train-000000.tar.json                   records.ShardInfo: the side-car (side_car.py)
 
 The JSON has one schema, so that every tool infers the same columns from any shard: every key always there, no
@@ -16,6 +17,7 @@ import functools
 import json
 import math
 import re
+import types
 import typing
 from collections.abc import Mapping
 from fractions import Fraction
@@ -32,6 +34,7 @@ from vegas_data.units import Grid
 SCHEMA: Final = 1
 JSON_MEMBER: Final = "json"
 AUDIO_MEMBER: Final = "audio.npy"
+VIDEO_MEMBER: Final = "mp4"
 PENDING_SHA256: Final = "0" * 64  # until the writer knows the sound
 UNKNOWN_LICENCE: Final = "NOASSERTION"  # SPDX's word for it
 
@@ -45,6 +48,9 @@ KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}_[0-9]{9}_[0-9]{9}", re.ASCII)
 STREAM_NAME: Final = re.compile(r"(?!audio$)[a-z0-9_]{1,32}", re.ASCII)
 SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _MAX_DENOMINATOR: Final = 1_000_000
+_LAST_MEMBERS: Final[Mapping[Profile, tuple[str, ...]]] = types.MappingProxyType(
+    {"train": (AUDIO_MEMBER,), "features": (), "media": (AUDIO_MEMBER, VIDEO_MEMBER)}
+)
 
 REMAKE: Final = "delete the shard and its side-car, and run `vegas-data featurize` again"
 
@@ -131,8 +137,7 @@ def rate_as_float(rate: Fraction) -> float:
 
 def member_names(profile: Profile, streams: typing.Iterable[str]) -> tuple[str, ...]:
     """What stands after ``{key}.`` in the members of an example, in their order."""
-    last: dict[Profile, tuple[str, ...]] = {"train": (AUDIO_MEMBER,)}
-    return (JSON_MEMBER, *(f"{name}.npy" for name in streams), *last[profile])
+    return (JSON_MEMBER, *(f"{name}.npy" for name in streams), *_LAST_MEMBERS[profile])
 
 
 def shard_name(category: str, split: Split, index: int) -> str:

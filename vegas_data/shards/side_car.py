@@ -69,12 +69,14 @@ def _check_info(info: ShardInfo, shard: Path) -> None:
     require(all(KEY.fullmatch(key) for key in info.keys), "an invalid key")
     require(sorted(set(info.keys)) == list(info.keys), "keys are not in order, or stand twice")
     require(SHA256.fullmatch(info.sha256) is not None, "sha256 is not 64 hex digits")
-    largest = (len(streams) + 2) * member_bytes(MAX_MEMBER_BYTES)
+    members = member_names(typing.cast(Profile, info.profile), streams)
+    largest = len(members) * member_bytes(MAX_MEMBER_BYTES)
     offset = 0
     for extent in info.extents:
         require(extent.offset == offset and 0 < extent.num_bytes <= largest, "extents do not follow one another")
         require(SHA256.fullmatch(extent.sha256) is not None, "an extent's sha256 is not 64 hex digits")
         offset += extent.num_bytes
     require(info.num_bytes == offset + len(end_of_archive(offset)), "num_bytes contradicts the extents")
-    longest = max(len(member) for member in member_names(typing.cast(Profile, info.profile), streams))
-    require(max(map(len, info.keys)) + 1 + longest <= MAX_NAME, f"a member's name is longer than {MAX_NAME}")
+    require(
+        max(map(len, info.keys)) + 1 + max(map(len, members)) <= MAX_NAME, f"a member's name is longer than {MAX_NAME}"
+    )

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from report_records import make_clip, make_example, make_media, make_scores, make_truth, make_verdicts
+from trained_records import make_evaluation, make_log, make_model, make_score, make_sounds
 
 from vegas_data.media.mux import write_mp4
 from vegas_data.records import Category, ShardInfo
-from vegas_data.report import Failure, ReportData, Threshold
+from vegas_data.report import Failure, ReportData, Threshold, TrainedModel
 from vegas_data.workspace import Workspace
 
 
@@ -117,27 +118,66 @@ def draw_square(index: int) -> np.ndarray:
     return picture
 
 
+@pytest.fixture(scope="session")
+def learned(planted: ReportData, tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+    """The same, with models of drum: frame is complete, seq was evaluated too early, flow has only begun.
+
+    And one of dog, whose files are damaged.
+    """
+    folder = tmp_path_factory.mktemp("sounds")
+    shard = planted.shards[0]
+    sounds = make_sounds(planted.examples[:1], folder)
+    whole = {"sounds": sounds, "sounds_folder": folder}
+    early = make_evaluation("drum", "seq", made_by=(200, "aa" * 32), onsets=make_score(0.3))
+    return dataclasses.replace(
+        planted,
+        trained=(
+            make_model(shard, "frame", evaluation=make_evaluation("drum", onsets=make_score()), **whole),
+            make_model(shard, "seq", evaluation=early, **whole),
+            make_model(shard, "flow", log=make_log(100), checkpoint=(100, "bb" * 32)),
+            TrainedModel(category="dog", model="seq", troubles=("run.json: not a JSON object. delete the file",)),
+        ),
+        onsets={planted.examples[0].video_id: (1400, 2900)},
+    )
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace.create(tmp_path / "workspace", 'name = "demo"\n')
 
 
 @pytest.fixture(scope="session")
-def hostile(planted: ReportData) -> ReportData:
+def hostile(learned: ReportData) -> ReportData:
     """The same data, with markup wherever a stranger can write."""
     markup = "<script>alert('x')</script><img src=http://evil.example/x onerror=alert(1)>\"'&"
     attack = f"{markup}\udcff\u202e"  # half a surrogate pair, and an order to write from right to left
-    first, *rest = planted.failures
+    first, *rest = learned.failures
     return dataclasses.replace(
-        planted,
+        learned,
         recipe_name=f"demo{attack}",
         failures=(dataclasses.replace(first, message=attack, code=f"removed{markup}"), *rest),
         verdicts=tuple(
             dataclasses.replace(v, reason=f"{v.reason}{attack}") if v.reason == "silent" else v
-            for v in planted.verdicts
+            for v in learned.verdicts
         ),
-        truth=tuple(dataclasses.replace(t, licence=attack, fault=t.fault and t.fault + attack) for t in planted.truth),
+        truth=tuple(dataclasses.replace(t, licence=attack, fault=t.fault and t.fault + attack) for t in learned.truth),
         categories=(Category(name="drum", title=f"Drum{attack}"), Category(name="dog", title="Dog")),
         tools=((f"ffmpeg{attack}", attack),),
         command_options=f"--workspace {attack}",
+        trained=tuple(_attack_model(model, attack) for model in learned.trained),
+    )
+
+
+def _attack_model(model: TrainedModel, attack: str) -> TrainedModel:
+    """A model whose files were written by a stranger."""
+    info, sounds = model.info, model.sounds
+    return dataclasses.replace(
+        model,
+        troubles=(attack,),
+        info=dataclasses.replace(info, experiment=attack, name=attack) if info else None,
+        sounds=dataclasses.replace(
+            sounds, sounds=tuple(dataclasses.replace(sound, example_id=attack) for sound in sounds.sounds)
+        )
+        if sounds
+        else None,
     )

@@ -38,9 +38,9 @@ def browser() -> "Iterator[Browser]":
 
 
 @pytest.fixture(scope="module")
-def report(planted: ReportData, media_path: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(learned: ReportData, media_path: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = Workspace.create(tmp_path_factory.mktemp("browser") / "workspace", 'name = "demo"\n')
-    write_report(planted, workspace, media_path=media_path)
+    write_report(learned, workspace, media_path=media_path)
     return workspace.path("report.html")
 
 
@@ -99,3 +99,43 @@ def test_a_click_on_the_tracks_moves_the_player_and_its_line(open_page: "Callabl
     assert video.evaluate("v => v.currentTime") == pytest.approx(3, abs=0.1)
     left = article.locator(".cursor").evaluate("c => parseFloat(c.style.left)")
     assert left == pytest.approx(50, abs=2)
+
+
+def states(page: "Page") -> dict[str, tuple[bool, bool]]:
+    """Name of each film → (is seen, is paused)."""
+    found = page.locator(".heard video").evaluate_all("all => all.map(v => [v.dataset.name, !v.hidden, v.paused])")
+    return {name: (seen, paused) for name, seen, paused in found}
+
+
+def test_a_button_plays_its_sound_with_the_pictures_and_stops_the_others(
+    open_page: "Callable[[int, str], Page]",
+) -> None:
+    page = open_page(1400, "light")
+    assert states(page) == {"original": (True, True), "frame": (False, True), "seq": (False, True)}
+    frame = page.get_by_role("button", name="Play frame")
+    frame.focus()
+    page.keyboard.press("Enter")
+    page.locator('.take.frame button[aria-pressed="true"]').wait_for()
+    assert states(page) == {"original": (False, True), "frame": (True, False), "seq": (False, True)}
+    assert page.locator(".now b").inner_text() == "frame"
+    page.locator(".timeline:not(.heard) video").first.evaluate("v => v.play()")
+    page.locator('.take.frame button[aria-pressed="false"]').wait_for()
+    assert states(page)["frame"] == (True, True)
+
+
+def test_another_sound_goes_on_where_the_first_was(open_page: "Callable[[int, str], Page]") -> None:
+    page = open_page(1400, "dark")
+    page.locator('.heard video[data-name="seq"]').evaluate(
+        "v => v.readyState >= 1 || new Promise((done) => v.addEventListener('loadedmetadata', done))"
+    )
+    box = page.locator(".take.seq .waveform").bounding_box()
+    assert box is not None
+    page.mouse.move(0, 0)
+    page.locator(".take.seq .waveform").click(position={"x": box["width"] / 2, "y": 20})
+    page.locator(".heard.started").wait_for()
+    left = page.locator(".heard .cursor").evaluate("c => parseFloat(c.style.left)")
+    assert left == pytest.approx(50, abs=2)
+    page.get_by_role("button", name="Play frame").click()
+    page.locator('.take.frame button[aria-pressed="true"]').wait_for()
+    at = page.locator('.heard video[data-name="frame"]').evaluate("v => v.currentTime")
+    assert 2.9 <= at < 5

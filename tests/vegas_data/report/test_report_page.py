@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from vegas_data.records import Category
-from vegas_data.report import ReportData
+from vegas_data.report import ReportData, listening
 from vegas_data.report.page import MAX_FAILURES, render, write_report
 from vegas_data.report.summary import summary
 from vegas_data.report.timeline import build, choose
@@ -61,12 +61,18 @@ class Page(html.parser.HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def full(planted: ReportData, media_path: Callable[[str], Path]) -> str:
-    return render(planted, [build(planted, pair, media_path, None) for pair in choose(planted)])
+def full(learned: ReportData, media_path: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+    scratch = tmp_path_factory.mktemp("scratch")
+    return render(
+        learned,
+        [build(learned, pair, media_path, None) for pair in choose(learned)],
+        [listening.build(learned, one, media_path, scratch) for one in listening.choose(learned)],
+    )
 
 
-def stages(planted: ReportData) -> dict[str, ReportData]:
+def stages(learned: ReportData) -> dict[str, ReportData]:
     """The workspace as it is after each command."""
+    planted = dataclasses.replace(learned, trained=(), onsets={})
     listed = dataclasses.replace(
         planted,
         **dict.fromkeys(("failures", "verdicts", "scores", "examples", "shards", "seconds"), ()),
@@ -83,23 +89,24 @@ def stages(planted: ReportData) -> dict[str, ReportData]:
         "verified": verified,
         "nothing fits": nothing_fits,
         "done": planted,
+        "learned": learned,
     }
 
 
 def test_commits_a_page_and_a_summary(
-    planted: ReportData, media_path: Callable[[str], Path], workspace: Workspace
+    learned: ReportData, media_path: Callable[[str], Path], workspace: Workspace
 ) -> None:
-    write_report(planted, workspace, media_path=media_path)
+    write_report(learned, workspace, media_path=media_path)
     page = workspace.path("report.html").read_text(encoding="utf-8")
-    assert json.loads(workspace.path("summary.json").read_text()) == summary(planted)
-    assert len(Page(page).all("video")) == 3
-    write_report(planted, workspace, media_path=media_path)
+    assert json.loads(workspace.path("summary.json").read_text()) == summary(learned)
+    assert len(Page(page).all("video")) == 3 + 3, "clips in full; original, frame and seq"
+    write_report(learned, workspace, media_path=media_path)
     assert workspace.path("report.html").read_text(encoding="utf-8") == page, "same workspace, same bytes"
 
 
-@pytest.mark.parametrize("stage", ["empty", "listed", "fetched", "verified", "nothing fits", "done"])
-def test_there_is_a_page_for_every_state_of_a_workspace(stage: str, planted: ReportData) -> None:
-    page = Page(render(stages(planted)[stage]))
+@pytest.mark.parametrize("stage", ["empty", "listed", "fetched", "verified", "nothing fits", "done", "learned"])
+def test_there_is_a_page_for_every_state_of_a_workspace(stage: str, learned: ReportData) -> None:
+    page = Page(render(stages(learned)[stage]))
     (heading,) = (i for i, (tag, _) in enumerate(page.elements) if tag == "h1")
     assert heading
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
@@ -117,13 +124,14 @@ def test_there_is_a_page_for_every_state_of_a_workspace(stage: str, planted: Rep
         ("fetched", "4 of 7 clips fetched, none verified yet", "vegas-data verify --workspace demo-workspace"),
         ("verified", "7 clips became 3 examples of drum", "vegas-data featurize --workspace demo-workspace"),
         ("nothing fits", "11 windows verified, none fit for an example", "the reasons stand under Attrition"),
-        ("done", "7 clips became 3 examples of drum", "drum-train-000000.tar"),
+        ("done", "7 clips became 3 examples of drum", "python -m train.run --model frame --category drum"),
+        ("learned", "7 clips became 3 examples of drum", "python -m train.generate --model flow --category drum"),
     ],
 )
 def test_says_where_the_workspace_stands_and_what_to_type(
-    stage: str, headline: str, command: str, planted: ReportData
+    stage: str, headline: str, command: str, learned: ReportData
 ) -> None:
-    text = Page(render(stages(planted)[stage])).text.replace("\u00a0", " ")
+    text = Page(render(stages(learned)[stage])).text.replace("\u00a0", " ")
     assert headline in text
     assert command in text
 
@@ -135,6 +143,34 @@ def test_shows_the_numbers_of_the_paper_and_ours(full: str) -> None:
     assert "uncalibrated" in text
     assert "rejected: silent; all of 2 windows ✓ ok" in text
     assert "0.857 0.487 – 0.974" in text, "recall of 6 in 7 with Wilson's interval"
+
+
+def test_shows_what_was_learned(full: str) -> None:
+    text = Page(full).text.replace("\u00a0", " ")
+    assert "Drum frame demo seed 7 412,672 400 of 400 1 min 40 s 2.000 2.885 2.100" in text
+    assert "Drum flow demo seed 7 412,672 100 of 400 25 s 2.750 3.967 – not finished" in text
+    assert "Drum frame 1.8231 2.630 bits 1.9512 2.815 bits 1.8400 2.655 bits 1.9700 2.842 bits 2.6143 2.7061" in text
+    assert "Drum seq older checkpoint" in text
+    assert "Drum frame 0.51 0.44 – 0.57 0.29 0.66 0.53 0.49 266 above shuffled" in text
+    assert "Drum seq older checkpoint 0.30 0.23 – 0.36 0.29 0.66 0.53 0.49 266 not above shuffled" in text
+    assert "run.json: not a JSON object. delete the file" in text
+    assert "onset F1 up to 0.51; shuffled 0.29" in text
+    assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+def test_without_models_only_training_is_told_of(planted: ReportData) -> None:
+    page = Page(render(planted))
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert "training" in ids
+    assert not ids & {"table-1", "sound", "onsets"}
+
+
+def test_every_sound_has_a_named_button_and_a_film(full: str) -> None:
+    page = Page(full)
+    buttons = [a for a in page.all("button") if a.get("class") == "play"]
+    assert [a["aria-label"] for a in buttons] == ["Play original", "Play frame", "Play seq"]
+    films = [a for a in page.all("video") if a.get("data-name")]
+    assert [a["data-name"] for a in films] == ["original", "frame", "seq"]
 
 
 def test_a_mismatch_is_called_one(planted: ReportData) -> None:
@@ -165,17 +201,17 @@ def test_the_policy_forbids_everything_but_our_own_script(full: str) -> None:
 
 
 def test_markup_in_data_stays_text(
-    hostile: ReportData, planted: ReportData, media_path: Callable[[str], Path], workspace: Workspace
+    hostile: ReportData, learned: ReportData, media_path: Callable[[str], Path], workspace: Workspace
 ) -> None:
     write_report(hostile, workspace, media_path=media_path, flow_strip=None)
     page = Page(workspace.path("report.html").read_text(encoding="utf-8"))
-    tame = Page(render(planted, [build(planted, pair, media_path, None) for pair in choose(planted)]))
+    tame = Page(render(learned, [build(learned, pair, media_path, None) for pair in choose(learned)]))
     assert [tag for tag, _ in page.elements if tag in ("script", "iframe", "a", "style")] == [
         tag for tag, _ in tame.elements if tag in ("script", "iframe", "a", "style")
     ]
     assert not [a for a in page.all("img") if not (a["src"] or "").startswith("data:image/webp")]
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
-    assert page.text.count("alert('x')") >= 8
+    assert page.text.count("alert('x')") >= 16
 
 
 def test_no_template_switches_escaping_off() -> None:
@@ -206,7 +242,7 @@ def test_contrast_of_text_is_at_least_4_5(scheme: int) -> None:
     """WCAG 2.2, 1.4.3."""
     blocks = re.findall(r":root \{(.*?)\}", STYLE.read_text(encoding="utf-8"), re.DOTALL)
     colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", blocks[scheme]))
-    pairs = [(ink, paper) for ink in ("ink", "soft", "kept") for paper in ("paper", "panel")]
+    pairs = [(ink, paper) for ink in ("ink", "soft", "kept", "frame", "seq", "flow") for paper in ("paper", "panel")]
     pairs += [(f"{kind}-ink", f"{kind}-tint") for kind in ("accepted", "rejected", "undecided")]
     for ink, paper in pairs:
         bright, dark = sorted((luminance(colours[ink]), luminance(colours[paper])), reverse=True)

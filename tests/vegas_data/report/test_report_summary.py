@@ -23,6 +23,8 @@ def test_counts_what_the_hand_counts(planted: ReportData) -> None:
         },
         "examples": {"count": 3, "hours": pytest.approx(12 / 3600), "by_category": {"drum": 3, "dog": 0}},
         "shards": [{"name": "drum-train-000000.tar", "sha256": "cd" * 32, "examples": 2}],
+        "train": {},
+        "evaluate": {},
         "seconds": {"fetch": 1.5, "verify": 2.25, "total": 3.75},
     }
 
@@ -42,6 +44,8 @@ def test_of_nothing_has_every_key_and_only_zeros() -> None:
         "verify": {"windows": 0, "accepted": 0, "rejected": 0, "undecided": 0},
         "examples": {"count": 0, "hours": 0.0, "by_category": {}},
         "shards": [],
+        "train": {},
+        "evaluate": {},
         "seconds": {"total": 0},
     }
 
@@ -56,3 +60,39 @@ def test_a_clip_that_was_fetched_after_all_has_not_failed(planted: ReportData) -
 def test_failures_of_later_stages_are_not_failures_to_fetch(planted: ReportData) -> None:
     failures = tuple(dataclasses.replace(failure, stage="verify") for failure in planted.failures)
     assert summary(dataclasses.replace(planted, failures=failures))["clips"]["failed"] == {}
+
+
+def test_tells_of_every_trained_model_what_is_known(learned: ReportData) -> None:
+    told = summary(learned)
+    known = {"train_nats": 1.84, "test_nats": 1.97, "stale": False}
+    unknown = {"train_nats": None, "test_nats": None, "stale": False}
+    assert told["train"] == {
+        "drum": {
+            "frame": {"steps": 400} | known,
+            "seq": {"steps": 200} | known,  # of the evaluated checkpoint, not of the newest
+            "flow": {"steps": 100} | unknown,
+        },
+        "dog": {"seq": {"steps": 0} | unknown},
+    }
+    assert set(told["evaluate"]) == {"drum"}
+    assert set(told["evaluate"]["drum"]) == {"frame", "seq"}
+    assert told["evaluate"]["drum"]["frame"] == {
+        "onset_f1": 0.51,
+        "onset_f1_interval": [pytest.approx(0.44), pytest.approx(0.57)],
+        "onset_f1_shuffled": 0.29,
+        "onset_f1_ceiling": 0.66,
+        "onset_precision": 0.53,
+        "onset_recall": 0.49,
+        "onsets": 96,
+        "onsets_detected": 266,
+        "examples": 6,
+        "draws": 3,
+        "tolerance_ms": 100,
+        "reference": "planted",
+    }
+    assert json.loads(to_json(told)) == told
+
+
+def test_a_model_that_learned_from_other_shards_is_called_stale(learned: ReportData) -> None:
+    moved = tuple(dataclasses.replace(shard, sha256="00" * 32) for shard in learned.shards)
+    assert summary(dataclasses.replace(learned, shards=moved))["train"]["drum"]["frame"]["stale"] is True

@@ -13,13 +13,18 @@ from vegas_data.records import Example, Extent, Media, ShardInfo, Split
 from vegas_data.shards import (
     ExampleSource,
     FeatureFile,
+    Profile,
     ShardOptions,
     ShardPlan,
+    ShardReader,
     make_shard_writer,
     plan_shards,
     read_side_car,
 )
 from vegas_data.shards.npy import npy_bytes
+from vegas_data.shards.plan import inputs_digest
+from vegas_data.shards.schema import example_json, member_names
+from vegas_data.shards.sources import example_digest
 from vegas_data.shards.tar import end_of_archive, header, padding
 from vegas_data.units import Grid
 from vegas_data.workspace import Workspace
@@ -27,6 +32,7 @@ from vegas_data.workspace import Workspace
 CLIP_MS = 4000
 KEY = "demo-000_000030000_000032000"
 OTHER = "demo-001_000030000_000032000"
+MP4 = b"\0\0\0\x18ftypisom" + bytes(100)
 MEMBERS = ("json", "lite0.npy", "flow_lite0.npy", "audio.npy")
 
 
@@ -150,3 +156,15 @@ def write_side_car(tar: Path, text: str) -> None:
 
 def good(contents: dict[str, bytes], key: str = KEY) -> list[bytes]:
     return [member(f"{key}.{name}", contents[f"{key}.{name}"]) for name in MEMBERS]
+
+
+def as_profile(tar: Path, profile: Profile, *, but: str = "", video: bytes = MP4) -> None:
+    """Rewrite a working shard as one of ``profile``, all digests made to agree; ``but`` leaves a member out."""
+    contents, streams = contents_of(tar), [name for name, _ in read_side_car(tar).streams]
+    metas = [replace(meta, profile=profile) for meta in ShardReader(tar).metas()]
+    blocks = []
+    for meta in metas:
+        contents |= {f"{meta.key}.json": example_json(meta), f"{meta.key}.mp4": video}
+        names = [f"{meta.key}.{name}" for name in member_names(profile, streams) if name != but]
+        blocks.append(b"".join(member(name, contents[name]) for name in names))
+    seal(tar, *blocks, profile=profile, inputs=inputs_digest(tar.name, map(example_digest, metas)))

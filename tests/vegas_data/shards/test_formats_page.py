@@ -15,6 +15,7 @@ from vegas_data.shards.check import CODES
 from vegas_data.shards.npy import npy_num_bytes
 from vegas_data.shards.schema import example_json, parse_example_json
 from vegas_data.shards.tar import end_of_archive, member_bytes
+from vegas_data.trained import Evaluation, LogEntry, OnsetScore, RunInfo, Sound, SoundSet, SplitLoss
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
 
@@ -34,6 +35,7 @@ def section(page: str, title: str) -> str:
         ("Shards", [ExampleMeta, StreamMeta, MediaMeta, ShardInfo, Extent]),
         ("Clips", [Media]),
         ("Tables", [Judgment, Verdict, Example]),
+        ("Training runs", [RunInfo, LogEntry, SoundSet, Sound, Evaluation, SplitLoss, OnsetScore]),
     ],
 )
 def test_every_field_stands_on_the_page(page: str, title: str, records: list[type]) -> None:

@@ -1,0 +1,102 @@
+"""``vegas-data release build | check``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vegas_data.cli.options import json_option, workspace_options
+from vegas_data.errors import EXIT_FINDINGS, EXIT_OK, ReleaseError
+
+
+def _semver(_: click.Context, __: click.Parameter, value: str) -> str:
+    from vegas_data.release import check_version
+
+    try:
+        return check_version(value)
+    except ReleaseError as error:
+        raise click.BadParameter(f"{error}: {error.remedy}") from None
+
+
+@click.group("release", short_help="Build and check a release.")
+def command() -> None:
+    """Build a release that others can load, and check one, whoever built it.
+
+    Example: vegas-data release build
+    """
+
+
+@command.command("build")
+@click.option(
+    "--profile",
+    type=click.Choice(["features", "media"]),
+    default="features",
+    show_default=True,
+    help="features: streams, no sound. media: sound and mp4 too, where the licence allows passing them on.",
+)
+@click.option(
+    "--version", default="0.1.0", show_default=True, metavar="X.Y.Z", callback=_semver, help="Semantic version."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder to build. [default: WORKSPACE/releases/PROFILE-VERSION]",
+)
+@click.option("--skip-unlicensed", is_flag=True, help="Leave out of the shards what must not be passed on.")
+@click.option("--dry-run", is_flag=True, help="Say what would be in it, and do nothing.")
+@workspace_options
+def build(
+    profile: Any, version: str, output: Path | None, skip_unlicensed: bool, dry_run: bool, **options: Any
+) -> None:
+    """Repack the shards and tables of a workspace as a release: a folder that appears whole or not at all.
+
+    The same workspace gives the same bytes. A release that stands there already is left as it is.
+
+    Example: vegas-data release build --profile features --version 1.0.0
+    """
+    from contextlib import nullcontext
+
+    from vegas_data.cli.console import download_bar, print_json
+    from vegas_data.cli.session import Place, reading
+    from vegas_data.pipeline import run_release
+    from vegas_data.release import ReleaseOptions
+
+    asked = ReleaseOptions(profile=profile, version=version, skip_unlicensed=skip_unlicensed)
+    place = Place.take(options)
+    target = output or place.workspace_path / "releases" / asked.name
+    with (
+        reading(place) as run,
+        nullcontext() if dry_run else run.workspace.lock(),
+        download_bar("shards", quiet=place.as_json or dry_run) as tell,
+    ):
+        result = run_release(run, asked, target, dry_run=dry_run, tell=tell)
+    if place.as_json:
+        print_json(result.as_json())
+        return
+    size = f"{'about ' if dry_run else ''}{result.num_bytes:,} bytes"
+    click.echo(f"{result.folder}: {result.outcome}: {result.shards} shards, {result.examples} examples, {size}")
+    for reason, count in result.left_out.items():
+        click.echo(f"  {count} examples are in no shard: {reason}")
+
+
+@command.command("check")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@json_option
+def check(folder: Path, as_json: bool) -> int:
+    """Prove a release: files, tables, shards, cards, and each against the others. Needs no workspace and no network.
+
+    Exit code 1: something was found; each finding names file, example, reason and remedy.
+
+    Example: vegas-data release check demo-workspace/releases/features-0.1.0
+    """
+    from dataclasses import asdict
+
+    from vegas_data.cli.console import print_findings, print_json
+    from vegas_data.release import check_release
+
+    checked, findings = check_release(folder)
+    if as_json:
+        print_json({"checked": checked, "findings": [asdict(finding) for finding in findings]})
+    else:
+        print_findings(checked, findings)
+    return EXIT_FINDINGS if findings else EXIT_OK

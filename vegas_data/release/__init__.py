@@ -1,0 +1,32 @@
+"""A workspace in, a release out: a folder that strangers can load, check and rebuild; and the check itself.
+
+options, layout     what is asked for; what lies where, and what tables may hold
+plan                which example goes into which shard, what is left out and why
+licences            what may be passed on
+pack                a working shard → a shard of the release
+tables, sums, card  the manifest, SHA256SUMS, the dataset cards
+build, place        all of it, in a folder that appears whole or not at all
+check, agreement    every file, every row and every number, without the workspace
+"""
+
+from vegas_data.release.build import ReleaseSummary, build_release, preview_release
+from vegas_data.release.check import check_release
+from vegas_data.release.licences import PASS_ON, may_pass_on
+from vegas_data.release.options import Facts, ReleaseOptions, ReleaseProfile, check_version
+from vegas_data.release.plan import ReleasePlan, ReleaseSource, plan_release
+
+__all__ = [
+    "PASS_ON",
+    "Facts",
+    "ReleaseOptions",
+    "ReleasePlan",
+    "ReleaseProfile",
+    "ReleaseSource",
+    "ReleaseSummary",
+    "build_release",
+    "check_release",
+    "check_version",
+    "may_pass_on",
+    "plan_release",
+    "preview_release",
+]

@@ -1,0 +1,175 @@
+"""From proven working shards and tables to a release folder: the same bytes for the same workspace and options.
+
+Nothing but these decides a byte: no clock, no user, no host, no path. The folder appears whole or not at all.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vegas_data import __version__
+from vegas_data.errors import ReleaseError
+from vegas_data.release.card import Contents, TableFile, render_cards, templates_digest
+from vegas_data.release.check import check_release
+from vegas_data.release.layout import CSV, SHARDS, SUMS, TABLES, VERBATIM, table_file
+from vegas_data.release.options import Facts, ReleaseOptions, check_version
+from vegas_data.release.pack import PackedShard, pack_shard
+from vegas_data.release.place import filling, put_in_place, refuse_occupied, refuse_other
+from vegas_data.release.plan import ReleasePlan, ReleaseSource, plan_release
+from vegas_data.release.sums import same_files, sha256_of_bytes, sums_bytes
+from vegas_data.release.tables import TableReader, clip_rows, csv_bytes, example_rows, table_bytes
+from vegas_data.verify import read_judgments, read_verdicts, table_key, tables_made_with
+
+NOTHING: Final = "nothing to do"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseSummary:
+    """What ``build_release`` did, or would do.
+
+    Args:
+        outcome: ``built``, ``nothing to do`` or ``planned``. num_bytes: of the shards; about, if only planned.
+        left_out: examples that are in no shard, by reason. sums: sha256 of ``SHA256SUMS``, the release's own digest.
+    """
+
+    folder: Path
+    profile: str
+    version: str
+    outcome: str
+    shards: int
+    examples: int
+    num_bytes: int
+    left_out: dict[str, int]
+    sums: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {**vars(self), "folder": str(self.folder)}
+
+
+def preview_release(source: ReleaseSource, options: ReleaseOptions, target: Path) -> ReleaseSummary:
+    """Say what ``build_release`` would put into the release; raises as it does."""
+    check_version(options.version)
+    refuse_occupied(target, SUMS)
+    plan = plan_release(source, options)
+    return _summary(plan, options, target, outcome="planned", num_bytes=plan.num_bytes)
+
+
+def build_release(
+    source: ReleaseSource,
+    options: ReleaseOptions,
+    target: Path,
+    *,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> ReleaseSummary:
+    """Build the release and put it at ``target``; if it stands there already, nothing is changed.
+
+    Args:
+        tell: called with the number of shards done and the number of all.
+
+    Raises:
+        ReleaseError: nothing to release, rows that must not be passed on, or something else stands at ``target``.
+        SchemaMismatch, ChecksumMismatch, WorkspaceError: a working shard, a clip or a table is damaged.
+    """
+    check_version(options.version)
+    refuse_occupied(target, SUMS)
+    plan = plan_release(source, options)
+    with filling(target) as folder:
+        (folder / SHARDS).mkdir()
+        packed = []
+        for number, planned in enumerate(plan.shards):
+            tell(number, len(plan.shards))
+            packed.append(pack_shard(planned, folder / SHARDS, source, options))
+        tell(len(plan.shards), len(plan.shards))
+        contents = _write_tables(folder, source, plan, packed, options)
+        for file, text in render_cards(contents).items():
+            (folder / file).write_text(text, encoding="utf-8")
+        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        sums = sums_bytes(folder, files)
+        (folder / SUMS).write_bytes(sums)
+        _prove(folder, target)
+        outcome = "built"
+        if target.is_dir() and any(target.iterdir()):
+            if not same_files(target, folder):
+                refuse_other(target)
+            outcome = NOTHING
+        else:
+            put_in_place(folder, target)
+    num_bytes = sum(shard.info.num_bytes for shard in packed)
+    return _summary(plan, options, target, outcome=outcome, num_bytes=num_bytes, sums=sha256_of_bytes(sums))
+
+
+def _prove(folder: Path, target: Path) -> None:
+    """Nothing appears that ``check_release`` would not accept."""
+    _, findings = check_release(folder)
+    if findings:
+        first = findings[0]
+        raise ReleaseError(
+            f"{target}: not built: {first.code}: {Path(first.file).name} {first.key}: {first.message}",
+            remedy="run `vegas-data check`, then `verify` and `featurize` again",
+        )
+
+
+def _summary(
+    plan: ReleasePlan, options: ReleaseOptions, target: Path, *, outcome: str, num_bytes: int, sums: str = ""
+) -> ReleaseSummary:
+    return ReleaseSummary(
+        folder=target,
+        profile=options.profile,
+        version=options.version,
+        outcome=outcome,
+        shards=len(plan.shards),
+        examples=plan.num_examples,
+        num_bytes=num_bytes,
+        left_out=plan.left_out_by_reason,
+        sums=sums,
+    )
+
+
+def _write_tables(
+    folder: Path, source: ReleaseSource, plan: ReleasePlan, packed: list[PackedShard], options: ReleaseOptions
+) -> Contents:
+    """Write the manifest and ``vegas.csv``; what the cards will tell of."""
+    made_with = tables_made_with(source.workspace)
+    try:
+        facts = Facts(
+            profile=options.profile,
+            version=options.version,
+            recipe=source.recipe,
+            recipe_digest=source.recipe_digest,
+            tool=__version__,
+            templates=templates_digest(),
+            scores=made_with["scores"],
+            verdicts=made_with["verdicts"],
+            inputs=made_with["inputs"],
+        )
+    except ValueError as error:
+        raise ReleaseError(f"recipe {source.recipe!r}: {error}", remedy="give the recipe a plain name") from None
+    clips, examples = clip_rows(source), example_rows(source, plan, packed)
+    contents = {
+        "clips": table_bytes("clips", clips, facts),
+        "examples": table_bytes("examples", examples, facts),
+        **{name: source.workspace.path(table_key(name)).read_bytes() for name in VERBATIM},
+    }
+    files = []
+    for name in TABLES:
+        path = folder / table_file(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(contents[name])
+        reader = TableReader(path, name)
+        sha256 = sha256_of_bytes(contents[name])
+        files.append(TableFile(name=name, num_rows=reader.num_rows, num_bytes=len(contents[name]), sha256=sha256))
+    (folder / CSV).write_bytes(csv_bytes(examples))
+    verdicts = read_verdicts(source.workspace)
+    return Contents(
+        facts=facts,
+        clips=clips,
+        examples=examples,
+        judges=Counter(judgment.judge for judgment in read_judgments(source.workspace)),
+        windows=Counter((verdict.category, verdict.decision, verdict.reason) for verdict in verdicts),
+        verified=len({verdict.clip_id for verdict in verdicts}),
+        tables=files,
+        shards=sorted((shard.info for shard in packed), key=lambda info: info.name),
+        streams=packed[0].metas[0].streams,
+    )

@@ -1,0 +1,153 @@
+"""The dataset cards: every number from the tables and the shards' side-cars, by template; nothing is typed by hand.
+
+Enters ``Contents``, as it was built or as it was read back; leaves the two ``README.md``. So ``check`` renders them
+again from what it has proven, and any edited number shows.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vegas_data.config import digest
+from vegas_data.records import ShardInfo
+from vegas_data.release.layout import CARD, SHARDS_CARD, table_file
+from vegas_data.release.options import Facts
+from vegas_data.release.tables import Row
+from vegas_data.shards import StreamMeta
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SPLITS: Final = ("train", "val", "test")
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_FILES: Final = {CARD: "README.md.j2", SHARDS_CARD: "shards.md.j2"}
+_SIZES: Final = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFile:
+    """One table of the release as a file."""
+
+    name: str
+    num_rows: int
+    num_bytes: int
+    sha256: str
+
+    @property
+    def path(self) -> str:
+        return table_file(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a release holds, as far as its cards tell of it.
+
+    Args:
+        clips, examples: rows of these tables. judges: judgments of each judge.
+        windows: verdicts by (category, decision, reason). verified: clips that have verdicts.
+        tables: the files, in the order of ``layout.TABLES``. shards: side-cars, in the order of their names.
+        streams: by name, of the first example: all examples of a release have the same.
+    """
+
+    facts: Facts
+    clips: Sequence[Row]
+    examples: Sequence[Row]
+    judges: Mapping[str, int]
+    windows: Mapping[tuple[str, str, str], int]
+    verified: int
+    tables: Sequence[TableFile]
+    shards: Sequence[ShardInfo]
+    streams: Mapping[str, StreamMeta]
+
+
+def templates_digest() -> str:
+    """Digest of the templates: a release built with others cannot be rendered again."""
+    return digest([(_TEMPLATES / name).read_text(encoding="utf-8") for name in _FILES.values()])
+
+
+def render_cards(contents: Contents) -> dict[str, str]:
+    """The cards, by their path in the release."""
+    environment = _environment()
+    context = _context(contents)
+    return {path: environment.get_template(name).render(context) for path, name in _FILES.items()}
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # noqa: S701 Markdown; every value has passed the patterns of ``layout``
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["hours"] = lambda ms: f"{ms / 3_600_000:.2f}"
+    environment.filters["words"] = lambda code: code.replace("_", " ")
+    return environment
+
+
+def _context(contents: Contents) -> dict[str, Any]:
+    packed = [row for row in contents.examples if row["shard"]]
+    categories = sorted({row["category"] for row in contents.clips})
+    clip_status = {row["clip_id"]: (row["status"], row["reason"]) for row in contents.clips}
+    status = Counter(status for status, _ in clip_status.values())
+    return {
+        "facts": contents.facts,
+        "splits": SPLITS,
+        "present_splits": [split for split in SPLITS if any(info.split == split for info in contents.shards)],
+        "categories": [_category(name, packed, contents.windows) for name in categories],
+        "total": _category("", packed, contents.windows),
+        "windows_by_reason": _by_reason(contents.windows),
+        "clips": {name: status[name] for name in ("fetched", "failed", "pending")} | {"listed": len(clip_status)},
+        "verified": contents.verified,
+        "clip_failures": _counted(reason for status, reason in clip_status.values() if status == "failed"),
+        "left_out": _counted(row["left_out"] for row in contents.examples if row["left_out"]),
+        "num_examples": len(contents.examples),
+        "num_packed": len(packed),
+        "licences": _counted(row["licence"] for row in packed),
+        "judges": sorted(contents.judges.items()),
+        "by_people": any(judge.startswith("human:") for judge in contents.judges),
+        "tables": contents.tables,
+        "tables_examples_first": sorted(contents.tables, key=lambda table: table.name != "examples"),
+        "shards": contents.shards,
+        "shard_bytes": sum(info.num_bytes for info in contents.shards),
+        "shards_digest": digest([[info.name, info.sha256] for info in contents.shards]),
+        "streams": sorted(contents.streams.items()),
+        "size_category": next((word for most, word in _SIZES if len(packed) < most), "1M<n<10M"),
+    }
+
+
+def _counted(values: Iterable[str]) -> list[tuple[str, int]]:
+    """How often each value stands there, the most frequent first."""
+    return sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _category(name: str, packed: Sequence[Row], windows: Mapping[tuple[str, str, str], int]) -> dict[str, Any]:
+    """Numbers of one category, or of all for the empty name."""
+    rows = [row for row in packed if name in ("", row["category"])]
+    decisions: Counter[str] = Counter()
+    for (category, decision, _), count in windows.items():
+        if name in ("", category):
+            decisions[decision] += count
+    return {
+        "name": name,
+        "examples": len(rows),
+        "by_split": Counter(row["split"] for row in rows),
+        "videos": len({row["video_id"] for row in rows}),
+        "ms": sum(row["end_ms"] - row["start_ms"] for row in rows),
+        "frames": sum(row["num_frames"] for row in rows),
+        "windows": decisions.total(),
+        **{decision: decisions[decision] for decision in ("accepted", "rejected", "undecided")},
+    }
+
+
+def _by_reason(windows: Mapping[tuple[str, str, str], int]) -> list[tuple[str, str, int]]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for (_, decision, reason), count in windows.items():
+        counts[decision, reason] += count
+    return [(decision, reason, count) for (decision, reason), count in sorted(counts.items())]
