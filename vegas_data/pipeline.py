@@ -3,12 +3,14 @@
     fetch       Clip ─→ Media        an mp4 of exactly the clip's span
     verify      Media ─→ scores ─→ Judgments ─→ Verdicts ─→ Examples
     featurize   Examples ─split─→ features ─→ Shards
+    train       Shards ─→ models ─→ sounds ─→ their evaluation, by the commands of ``train``
     release     Shards, tables ─→ Release
 
 Stage packages give worker factories and know nothing of how they are run; here each is bound to its units, its
 digest and its place in the workspace, and handed to the driver. Every command of the CLI is one call from here.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,8 +28,9 @@ from vegas_data.records import Clip, Example, Media
 from vegas_data.run.driver import Summary, Work, in_part, pending_units
 from vegas_data.run.stage import Stage
 from vegas_data.split import split_examples
+from vegas_data.training import Tell, TrainingOptions, train_models
 
-CORPUS, FETCH, VERIFY, FEATURIZE, SHARDS = "corpus", "fetch", "verify", "featurize", "shards"
+CORPUS, FETCH, VERIFY, FEATURIZE, SHARDS, TRAIN = "corpus", "fetch", "verify", "featurize", "shards", "train"
 
 
 # --- fetch ----------------------------------------------------------------------------------------------------
@@ -312,6 +315,17 @@ def truth_of_corpus(run: Run) -> tuple[demo.PlannedClip, ...]:
 
 def _licences(run: Run) -> dict[str, str]:
     return {planned.clip.id: planned.licence for planned in truth_of_corpus(run)}
+
+
+# --- train ----------------------------------------------------------------------------------------------------
+
+
+def run_training(run: Run, options: TrainingOptions, *, jobs: int, tell: Tell) -> None:
+    """Train, generate and evaluate the models of a recipe, ``jobs`` processes at a time; raises TrainError."""
+    start = time.monotonic()
+    train_models(options, run.workspace.root, jobs=jobs, tell=tell)
+    models = len(options.categories) * len(options.models)
+    run.ledger.record_run(TRAIN, digest(TRAIN, options), models, time.monotonic() - start)
 
 
 # --- release --------------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vegas_data.config import digest, load_table, read_toml, shipped
+from vegas_data.config import OPERATIONAL, digest, load_table, read_toml, shipped
 from vegas_data.demo import CorpusOptions
 from vegas_data.errors import RecipeError
 from vegas_data.features import FeatureOptions
 from vegas_data.fetch import FetchOptions, SourceOptions
 from vegas_data.shards import ShardOptions
 from vegas_data.split import SplitOptions
+from vegas_data.training import TrainingOptions
 from vegas_data.units import Grid
 from vegas_data.verify import VerifyOptions
 
@@ -27,6 +28,7 @@ class Recipe:
 
     Args:
         corpus: the embedded corpus to render and fetch from; only demo and test recipes have one.
+        training: what the demo trains; decides nothing about the data.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Recipe:
     features: FeatureOptions
     shards: ShardOptions = field(default_factory=ShardOptions)
     corpus: CorpusOptions | None = None
+    training: TrainingOptions | None = field(default=None, metadata=OPERATIONAL)
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:

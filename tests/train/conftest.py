@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sound_bench import SoundBench, write_run
 from train_bench import ShardBench
 
 from vegas_data.media.mux import write_mp4
@@ -38,3 +39,17 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 def bench(tmp_path: Path, clips: list[bytes]) -> ShardBench:
     """An empty workspace in which clip 1 is silent and every other one a tone."""
     return ShardBench(workspace=Workspace.create(tmp_path / "workspace", ""), clip_of=lambda n: clips[n == 1])
+
+
+@pytest.fixture(scope="session")
+def _trained_once(tmp_path_factory: pytest.TempPathFactory, clips: list[bytes]) -> SoundBench:
+    folder = tmp_path_factory.mktemp("trained")
+    workspace = Workspace.create(folder / "workspace", "")
+    write_run(ShardBench(workspace=workspace, clip_of=lambda n: clips[n == 1]), folder)
+    return SoundBench(workspace.root)
+
+
+@pytest.fixture
+def trained(_trained_once: SoundBench, tmp_path: Path) -> SoundBench:
+    """A workspace with a run of the frame model on drums."""
+    return _trained_once.copy(tmp_path / "workspace")

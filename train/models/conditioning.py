@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from train.config import ConditioningConfig, DataShape
+from train.models.weights import draw_gru
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ class SequenceEncoder(nn.Module):
     def __init__(self, stream_widths: tuple[tuple[str, int], ...], *, state_width: int, relu: bool = True) -> None:
         super().__init__()
         self.features = _Features(stream_widths, relu=relu)
-        self.rnn = nn.GRU(self.features.width, state_width, batch_first=True)
+        self.rnn = draw_gru(nn.GRU(self.features.width, state_width, batch_first=True))
 
     @property
     def shape(self) -> ConditioningShape:

@@ -26,10 +26,12 @@ from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 from torch.nn.utils.parametrizations import weight_norm
 
 from train.config import SampleRnnConfig
 from train.models.conditioning import Conditioning, ConditioningShape
+from train.models.weights import draw_gru, draw_weights
 from train.quantize import NUM_LEVELS, ZERO_LEVEL
 
 INPUT_SCALE: Final = 2.0  # tiers see levels as numbers in [-2, 2), as in the reference code; silence is 0
@@ -77,9 +79,9 @@ class Tier(nn.Module):
         super().__init__()
         self.frame_size = frame_size
         self.ratio = ratio
-        self.expand = wrap(nn.Linear(frame_size, frames_width or width))
-        self.rnn = nn.GRU(2 * frames_width or width, width, batch_first=True)
-        self.upsample = wrap(nn.Linear(width, ratio * width))
+        self.expand = wrap(draw_weights(nn.Linear(frame_size, frames_width or width), gain=2))
+        self.rnn = draw_gru(nn.GRU(2 * frames_width or width, width, batch_first=True))
+        self.upsample = wrap(draw_weights(nn.Linear(width, ratio * width), gain=1))
         self.initial_state = nn.Parameter(torch.zeros(width)) if learned_state else None
 
     def forward(
@@ -107,11 +109,13 @@ class SampleMlp(nn.Module):
 
     def __init__(self, config: SampleRnnConfig, *, wrap: Callable[[nn.Module], nn.Module]) -> None:
         super().__init__()
+        self.num_seen = config.look_back
         self.embedding = nn.Embedding(NUM_LEVELS, config.embedding)
         # one product over K embeddings, at every sample; the upsampling above already adds a bias
-        self.look_back = wrap(nn.Conv1d(config.embedding, config.width, config.look_back, bias=False))
-        self.hidden = wrap(nn.Linear(config.width, config.width))
-        self.output = wrap(nn.Linear(config.width, NUM_LEVELS))
+        look_back = nn.Conv1d(config.embedding, config.width, config.look_back, bias=False)
+        self.look_back = wrap(draw_weights(look_back, gain=2))
+        self.hidden = wrap(draw_weights(nn.Linear(config.width, config.width), gain=2))
+        self.output = wrap(draw_weights(nn.Linear(config.width, NUM_LEVELS), gain=1))
 
     def forward(self, levels: Tensor, upper_BTW: Tensor) -> Tensor:
         """Logits of T samples.
@@ -120,11 +124,18 @@ class SampleMlp(nn.Module):
             levels: int64 [B, K + T - 1], from K before the first sample to 1 before the last. upper_BTW: float.
             Returns float [B, T, Q].
         """
-        seen_BWT: Tensor = self.look_back(self.embedding(levels).transpose(1, 2))
-        x_BTW = (seen_BWT.transpose(1, 2) + upper_BTW).relu()
-        x_BTW = self.hidden(x_BTW).relu()
+        seen_BTW = self._seen(self.embedding(levels).transpose(1, 2))
+        x_BTW = self.hidden((seen_BTW + upper_BTW).relu()).relu()
         logits_BTQ: Tensor = self.output(x_BTW)
         return logits_BTQ
+
+    def _seen(self, embedded_BET: Tensor) -> Tensor:
+        """The convolution over the embeddings: float [B, T, W]."""
+        if embedded_BET.shape[2] == self.num_seen:  # one sample: the same sums as a product, at half the time
+            weight_WEK = cast(Tensor, self.look_back.weight)
+            return linear(embedded_BET.flatten(1), weight_WEK.flatten(1))[:, None]
+        seen_BWT: Tensor = self.look_back(embedded_BET)
+        return seen_BWT.transpose(1, 2)
 
 
 class SampleRnn(nn.Module):

@@ -10,7 +10,7 @@ probabilities: so a sound depends neither on its neighbours in the batch nor, in
 Axes: B sounds, T audio samples, C audio samples of context, R nodes of the tier below in one node, W width, Q levels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -95,7 +95,7 @@ def pick(logits_BQ: Tensor, uniform_B: Tensor, *, temperature: float) -> Tensor:
     Shape:
         logits_BQ: float. uniform_B: float64 in [0, 1). Returns int64 [B].
     """
-    cumulated_BQ = (logits_BQ.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
+    cumulated_BQ = (logits_BQ / temperature).softmax(dim=-1, dtype=torch.float64).cumsum(dim=-1)
     total_B1 = cumulated_BQ[:, -1:]  # not exactly 1: scaled, so that no number lies beyond the last level
     picked_B1 = torch.searchsorted(cumulated_BQ, uniform_B[:, None] * total_B1, right=True)
     return picked_B1[:, 0].clamp(max=NUM_LEVELS - 1)
@@ -109,12 +109,14 @@ def generate(
     num_samples: int,
     generators: Sequence[torch.Generator],
     temperature: float = 1.0,
+    advance_to: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Draw one sound for each generator.
 
     Args:
         generators: one for each sound, on the CPU whatever the model's device; they are advanced.
         temperature: divides the logits: below 1 the likely gets likelier.
+        advance_to: told now and then how many audio samples each sound has.
 
     Shape:
         returns uint8 [B, T], T = ``num_samples``, on the model's device.
@@ -130,6 +132,8 @@ def generate(
         if t % _DRAWS == 0:
             draws = [torch.rand(_DRAWS, generator=generator, dtype=torch.float64) for generator in generators]
             uniform_BT = torch.stack(draws).to(state.context.device)
+            if advance_to is not None:
+                advance_to(t)
         logits_BQ, state = step(model, conditioning, state)
         level_B = pick(logits_BQ, uniform_BT[:, t % _DRAWS], temperature=temperature)
         state = advance(state, level_B)

@@ -4,6 +4,7 @@ stdout is for results, so that ``--json`` can be piped.
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from vegas_data.run.driver import Summary
 from vegas_data.run.stage import Outcome
 
 SHOWN_FAILURES = 10
+SAID_EVERY_S = 20.0
 
 
 class Bars:
@@ -153,3 +155,36 @@ def download_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], Non
             bars.update(task, completed=done, total=total or None)
 
         yield tell
+
+
+@contextmanager
+def command_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int, str], None]]:
+    """A bar for each of several commands that run side by side; without a terminal a line for each now and then.
+
+    Yields what is told of (``drum frame: train.run``, done, total, a word on how it goes); what stands before the
+    colon has one bar.
+    """
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    if not console.is_terminal:
+        said: dict[str, float] = {}
+
+        def say(name: str, done: int, total: int, note: str) -> None:
+            now = time.monotonic()
+            if name not in said or note == "done" or now - said[name] >= SAID_EVERY_S:
+                said[name] = now
+                how = f": {note}" if note == "done" else f": {done}/{total} {note}" if done else ""
+                console.print(f"{name}{how}", markup=False)
+
+        yield say
+        return
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.fields[note]:<12}"))
+    with RichProgress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def draw(name: str, done: int, total: int, note: str) -> None:
+            who = name.partition(":")[0]
+            if who not in tasks:
+                tasks[who] = bars.add_task(name, total=total, note="")
+            bars.update(tasks[who], description=name, completed=done, total=total, note=note)
+
+        yield draw

@@ -59,7 +59,12 @@ def make_executor(workers: int | None) -> Executor:
     """``--workers``: 0 is this process, absent is one process per available core."""
     if workers == 0:
         return SerialExecutor()
-    return PoolExecutor(workers or len(os.sched_getaffinity(0)))
+    return PoolExecutor(workers or default_workers())
+
+
+def default_workers() -> int:
+    """One for each core that we may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def take_selection(options: dict[str, Any]) -> Selection:
