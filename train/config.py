@@ -29,12 +29,14 @@ class ConditioningConfig:
             all frames, ``flow`` is ``seq`` over pictures and optical flow.
         picture_stream, flow_stream: streams of the shards; ``flow_stream`` is read by ``flow`` alone.
         relu: rectify the features, which shards store as they are before the ReLU. Open: the paper says fc6.
+        standardise: bring each feature to mean 0 and variance 1 over the training split. Open; not in the paper.
     """
 
     kind: ModelKind = "frame"
     picture_stream: str = "fc6"
     flow_stream: str = "flow_fc6"
     relu: bool = True
+    standardise: bool = False
 
     @property
     def streams(self) -> tuple[str, ...]:

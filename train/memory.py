@@ -2,9 +2,10 @@
 
 Weights, gradients and Adam's two averages are counted. What the graph of one piece keeps for the way back is what
 autograd saves in the real forward, of two and of three examples, of a short piece and of one twice as long: it grows
-in proportion to either, so that four small numbers give all large ones. What comes and goes on the way (the logits, the
-embedded levels and their gradients, another set of weight gradients) and the loaded batch are added by their sizes.
-``tests/train/test_memory.py`` holds the sum against the memory of a real process, on a CPU; on CUDA it is not measured.
+in proportion to either, so that four small numbers give all large ones. What comes and goes on the way (the logits,
+what the MLP sees, their gradients, another set of weight gradients) and the loaded batch are added by their sizes.
+``tests/train/test_memory.py`` holds the sum against the memory of a real process, on a CPU; on CUDA it is not
+measured.
 """
 
 import math
@@ -86,13 +87,13 @@ class Footprint:
 
     def estimate(self, *, rows: int, piece: int) -> MemoryEstimate:
         """The bytes for batches of ``rows`` examples and pieces of ``piece`` audio samples."""
-        frames, embedding = self._experiment.data.num_frames, self._experiment.model.samplernn.embedding
+        frames, width = self._experiment.data.num_frames, self._experiment.model.samplernn.width
         num_samples = frames * self._shape.samples_per_frame
         piece = min(piece, num_samples)
-        features = rows * frames * sum(width for _, width in self._shape.stream_widths)
+        features = rows * frames * sum(numbers for _, numbers in self._shape.stream_widths)
         units = piece / self._unit
         saved = self._fixed + self._per_row * rows + self._per_unit * units + self._per_both * rows * units
-        passing = 3 * rows * piece * (NUM_LEVELS + embedding) * _FLOAT + self.num_parameters * _FLOAT
+        passing = 2 * rows * piece * (NUM_LEVELS + width) * _FLOAT + self.num_parameters * _FLOAT
         return MemoryEstimate(
             weights=_COPIES * self.num_parameters * _FLOAT,
             activations=int(_SLACK * (saved + passing)) + _LIBRARIES,

@@ -4,14 +4,15 @@
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
 
 from train.checkpoint import FOLDER, Checkpoint, list_checkpoints, list_unfinished, read_checkpoint
 from train.config import Experiment, ModelKind
-from train.data import Examples, find_shards
+from train.data import Examples, epoch_order, find_shards
 from train.fit import Trainer, make_schedule
 from train.journal import Journal
 from train.memory import Footprint, free_memory
@@ -24,6 +25,8 @@ from vegas_data.errors import CheckpointCorrupt, NonFiniteLoss, TrainError, Work
 from vegas_data.store import Store, place_bytes
 from vegas_data.trained import EXPERIMENT, RUN, RunInfo, pointer_key, read_record, run_store
 from vegas_data.workspace import Workspace
+
+_MOST_MEASURED: Final = 512  # examples, for the mean and variance of features
 
 
 class Session:
@@ -84,6 +87,14 @@ class Session:
         """The model before its first update."""
         return Trainer(self.experiment, self.examples.shape, num_examples=len(self.examples), device=self.device)
 
+    def _true_streams(self) -> Iterator[dict[str, torch.Tensor]]:
+        """The features of the training examples, unrepeated; of a part of them, drawn by seed, if there are many."""
+        for index in epoch_order(self.examples.keys, seed=self.info.seed, epoch=0)[:_MOST_MEASURED]:
+            example = self.examples[index]
+            yield {
+                name: torch.from_numpy(stream[: example.num_frames])[None] for name, stream in example.streams.items()
+            }
+
     def train(self, *, as_json: bool, quiet: bool, save_every: int | None = None) -> None:
         """Go on from where the run stands to its end.
 
@@ -98,6 +109,8 @@ class Session:
         with self.store.lock():
             trainer = self.new_trainer()
             begun = resume(self.store, trainer)
+            if begun is None:
+                trainer.model.encoder.features.measure(self._true_streams())
             self._describe(resumed=begun is not None)
             with (
                 Journal(self.store, step=trainer.step) as journal,

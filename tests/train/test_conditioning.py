@@ -78,3 +78,25 @@ def test_streams_that_do_not_fit_are_named() -> None:
         make("seq")({"lite0": torch.zeros(1, 2, 6)})
     with pytest.raises(ValueError, match="the data describes"):
         make_encoder(ConditioningConfig(), DataShape(stream_widths=LITE, samples_per_frame=1024), state_width=7)
+
+
+def test_standardised_features_have_mean_0_and_variance_near_1() -> None:
+    torch.manual_seed(0)
+    config = ConditioningConfig(kind="frame", picture_stream="lite0", standardise=True)
+    encoder = make_encoder(config, DataShape(stream_widths=(("lite0", 3),), samples_per_frame=64), state_width=8)
+    spread, middle = torch.tensor([0.1, 10.0, 10.0]), torch.tensor([50.0, 100.0, 200.0])
+    x_BFD = torch.randn(40, 50, 3) * spread + middle
+    encoder.features.measure({"lite0": x_FD[None].half().float()} for x_FD in x_BFD)
+    y_BFD = encoder({"lite0": x_BFD}).frames
+    assert y_BFD is not None
+    assert y_BFD.mean((0, 1)).abs().max() < 0.01
+    assert y_BFD.std((0, 1))[1:].sub(1).abs().max() < 0.05
+    assert y_BFD.std((0, 1))[0] < 0.1, "what hardly moves stays small"
+    assert {"encoder.features.mean", "encoder.features.scale"} <= {f"encoder.{n}" for n in encoder.state_dict()}
+
+
+def test_features_that_never_move_are_left_finite() -> None:
+    config = ConditioningConfig(kind="seq", picture_stream="lite0", standardise=True)
+    encoder = make_encoder(config, DataShape(stream_widths=(("lite0", 3),), samples_per_frame=64), state_width=8)
+    encoder.features.measure([{"lite0": torch.ones(1, 5, 3)}])
+    assert encoder.features({"lite0": torch.ones(1, 5, 3)}).abs().max() == 0

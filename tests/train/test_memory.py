@@ -105,8 +105,8 @@ def test_four_small_forwards_give_the_large_one(kind: ModelKind) -> None:
 def test_what_does_not_fit_is_refused_with_a_batch_size_that_does() -> None:
     experiment, shape = demo()
     footprint = Footprint(experiment, shape)
-    free = int(footprint.estimate(rows=8, piece=1024).total / memory.HEADROOM) + MIB
-    with pytest.raises(TrainError, match="for 16 examples × 1024 audio samples") as caught:
+    free = int(footprint.estimate(rows=8, piece=experiment.train.piece_samples).total / memory.HEADROOM) + MIB
+    with pytest.raises(TrainError, match="for 16 examples × 512 audio samples") as caught:
         footprint.check(rows=16, free=free)
     assert caught.value.remedy == "--batch-size 8 fits; it is another run"
     footprint.check(rows=8, free=free)

@@ -12,9 +12,9 @@ with ``forward`` and ``shape``, and a line in ``make_encoder``.
 Axes: B examples, F video frames, D features of a frame, W width of the coarsest tier.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,10 @@ class ConditioningShape:
     frames_width: int = 0
 
 
+_LEAST_VARIANCE: Final = 0.1
+_EPSILON: Final = 1e-12
+
+
 class Encoder(Protocol):
     """From streams to a Conditioning; an ``nn.Module`` as well."""
 
@@ -52,22 +56,64 @@ class Encoder(Protocol):
     def __call__(self, streams: Mapping[str, Tensor]) -> Conditioning: ...
 
 
-class _Features(nn.Module):
-    """Picks, joins and rectifies a model's streams."""
+class Features(nn.Module):
+    """Picks, joins, rectifies and standardises a model's streams.
 
-    def __init__(self, stream_widths: tuple[tuple[str, int], ...], *, relu: bool) -> None:
+    Args:
+        stream_widths: name and width of each stream, in the order in which they are joined.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, stream_widths: tuple[tuple[str, int], ...], config: ConditioningConfig) -> None:
         super().__init__()
         self.stream_widths = stream_widths
-        self.relu = relu
+        self.config = config
         self.width = sum(width for _, width in stream_widths)
+        if config.standardise:
+            self.register_buffer("mean", torch.zeros(self.width))
+            self.register_buffer("scale", torch.ones(self.width))
 
     def forward(self, streams: Mapping[str, Tensor]) -> Tensor:
+        """The features of each frame.
+
+        Shape:
+            streams: by name float [B, F, D]. Returns float32 [B, F, sum of D].
+        """
+        x_BFD = self._join(streams)
+        return (x_BFD - self.mean) * self.scale if self.config.standardise else x_BFD
+
+    def _join(self, streams: Mapping[str, Tensor]) -> Tensor:
         for name, width in self.stream_widths:
             if name not in streams or streams[name].dim() != 3 or streams[name].shape[-1] != width:
                 found = ", ".join(f"{name} {tuple(stream.shape)}" for name, stream in streams.items())
                 raise ValueError(f"the encoder reads {name} [B, F, {width}], it got {found or 'nothing'}")
         x_BFD = torch.cat([streams[name].float() for name, _ in self.stream_widths], dim=-1)
-        return x_BFD.relu() if self.relu else x_BFD
+        return x_BFD.relu() if self.config.relu else x_BFD
+
+    @torch.no_grad()
+    def measure(self, examples: Iterable[Mapping[str, Tensor]]) -> None:
+        """Set mean and scale to those of ``examples``, if there is anything to standardise.
+
+        The scale is 1 / √(variance + a tenth of the mean variance of all features), so that one that hardly ever
+        moves does not become the loudest.
+
+        Shape:
+            examples: of each its streams, by name float [1, F, D].
+        """
+        if not self.config.standardise:
+            return
+        count, total, squares = 0, torch.zeros(self.width).double(), torch.zeros(self.width).double()
+        for streams in examples:
+            x_FD = self._join(streams)[0].double()
+            count += len(x_FD)
+            total += x_FD.sum(0)
+            squares += x_FD.square().sum(0)
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp(min=0)
+        self.mean.copy_(mean)
+        self.scale.copy_((variance + _LEAST_VARIANCE * variance.mean()).clamp(min=_EPSILON).rsqrt())
 
 
 class FrameEncoder(nn.Module):
@@ -77,9 +123,9 @@ class FrameEncoder(nn.Module):
         streams: by name float [B, F, D]. Returns ``frames`` float32 [B, F, D].
     """
 
-    def __init__(self, stream_widths: tuple[tuple[str, int], ...], *, relu: bool = True) -> None:
+    def __init__(self, features: Features) -> None:
         super().__init__()
-        self.features = _Features(stream_widths, relu=relu)
+        self.features = features
 
     @property
     def shape(self) -> ConditioningShape:
@@ -96,9 +142,9 @@ class SequenceEncoder(nn.Module):
         streams: by name float [B, F, D]. Returns ``initial_state`` float32 [B, W].
     """
 
-    def __init__(self, stream_widths: tuple[tuple[str, int], ...], *, state_width: int, relu: bool = True) -> None:
+    def __init__(self, features: Features, *, state_width: int) -> None:
         super().__init__()
-        self.features = _Features(stream_widths, relu=relu)
+        self.features = features
         self.rnn = draw_gru(nn.GRU(self.features.width, state_width, batch_first=True))
 
     @property
@@ -121,6 +167,5 @@ def make_encoder(config: ConditioningConfig, data: DataShape, *, state_width: in
     """
     if tuple(name for name, _ in data.stream_widths) != config.streams:
         raise ValueError(f"the model reads {config.streams}, the data describes {data.stream_widths}")
-    if config.kind == "frame":
-        return FrameEncoder(data.stream_widths, relu=config.relu)
-    return SequenceEncoder(data.stream_widths, state_width=state_width, relu=config.relu)
+    features = Features(data.stream_widths, config)
+    return FrameEncoder(features) if config.kind == "frame" else SequenceEncoder(features, state_width=state_width)

@@ -26,7 +26,7 @@ from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import embedding, linear
 from torch.nn.utils.parametrizations import weight_norm
 
 from train.config import SampleRnnConfig
@@ -109,7 +109,6 @@ class SampleMlp(nn.Module):
 
     def __init__(self, config: SampleRnnConfig, *, wrap: Callable[[nn.Module], nn.Module]) -> None:
         super().__init__()
-        self.num_seen = config.look_back
         self.embedding = nn.Embedding(NUM_LEVELS, config.embedding)
         # one product over K embeddings, at every sample; the upsampling above already adds a bias
         look_back = nn.Conv1d(config.embedding, config.width, config.look_back, bias=False)
@@ -124,18 +123,23 @@ class SampleMlp(nn.Module):
             levels: int64 [B, K + T - 1], from K before the first sample to 1 before the last. upper_BTW: float.
             Returns float [B, T, Q].
         """
-        seen_BTW = self._seen(self.embedding(levels).transpose(1, 2))
-        x_BTW = self.hidden((seen_BTW + upper_BTW).relu()).relu()
+        x_BTW = self.hidden((self._seen(levels, upper_BTW.shape[1]) + upper_BTW).relu()).relu()
         logits_BTQ: Tensor = self.output(x_BTW)
         return logits_BTQ
 
-    def _seen(self, embedded_BET: Tensor) -> Tensor:
-        """The convolution over the embeddings: float [B, T, W]."""
-        if embedded_BET.shape[2] == self.num_seen:  # one sample: the same sums as a product, at half the time
-            weight_WEK = cast(Tensor, self.look_back.weight)
-            return linear(embedded_BET.flatten(1), weight_WEK.flatten(1))[:, None]
-        seen_BWT: Tensor = self.look_back(embedded_BET)
-        return seen_BWT.transpose(1, 2)
+    def _seen(self, levels: Tensor, num_samples: int) -> Tensor:
+        """The convolution over the embeddings: float [B, T, W].
+
+        There are 256 levels and K places only, so that a table of all products is made once and rows of it are summed.
+        """
+        weight_WEK = cast(Tensor, self.look_back.weight)
+        if num_samples == 1:  # a table costs more than it saves
+            return linear(self.embedding(levels).transpose(1, 2).flatten(1), weight_WEK.flatten(1))[:, None]
+        table_KQW = torch.einsum("qe,wek->kqw", self.embedding.weight, weight_WEK)
+        seen_BTW = embedding(levels[:, :num_samples], table_KQW[0])
+        for k in range(1, len(table_KQW)):
+            seen_BTW = seen_BTW + embedding(levels[:, k : k + num_samples], table_KQW[k])
+        return seen_BTW
 
 
 class SampleRnn(nn.Module):
