@@ -48,8 +48,9 @@ def command(context: click.Context, /, workers: int | None, **options: Any) -> i
                 if not place.as_json:
                     print_summary(summary)
         if run.recipe.training is not None:
+            jobs = 2 * (workers or default_workers())  # of one thread each: all cores are busy to the end
             with command_bars(quiet=place.as_json) as tell:
-                run_training(run, run.recipe.training, jobs=workers or default_workers(), tell=tell)
+                run_training(run, run.recipe.training, jobs=jobs, tell=tell)
         release, findings = _release(run)
         result = write_page(run)
         page = run.workspace.path("report.html")
