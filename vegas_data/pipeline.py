@@ -373,6 +373,8 @@ def release_source(run: Run) -> release.ReleaseSource:
         media=media,
         failures={last.unit: last.code for last in attempts if last.status in ("rejected", "failed", "crashed")},
         licences=_licences(run),
+        credits={planned.clip.id: planned.credit for planned in truth_of_corpus(run)},
+        licence_texts=demo.licence_texts() if run.recipe.corpus is not None else {},
         examples=tuple(jobs),
         splits=split_examples(jobs, run.recipe.split),
         shards=tuple(plan.key for plan in plans),

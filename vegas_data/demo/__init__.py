@@ -4,6 +4,7 @@ Enters: ``CorpusOptions`` and the files under ``assets/``. Leaves: a plan (``cor
 it (``compose``) and a loopback web server that plays the internet (``server``). ``docs/corpus.md`` tells the story.
 """
 
+from vegas_data.demo.assets import licence_texts
 from vegas_data.demo.corpus import (
     SOURCE,
     CleanCounts,
@@ -23,6 +24,7 @@ __all__ = [
     "PlannedClip",
     "corpus_digest",
     "corpus_folder",
+    "licence_texts",
     "make_renderer",
     "plan_corpus",
     "serve",

@@ -76,6 +76,11 @@ def select_assets(kind: str, role: str) -> tuple[Asset, ...]:
     return tuple(asset for asset in load_assets().values() if asset.kind == kind and asset.role == role)
 
 
+def licence_texts() -> dict[str, bytes]:
+    """The texts of the assets' licences, by SPDX id."""
+    return {path.stem: path.read_bytes() for path in sorted((FOLDER / "LICENSES").glob("*.txt"))}
+
+
 def assets_digest() -> str:
     """Digest of the whole table, which holds every file's sha256: names what is rendered from them."""
     return digest("demo.assets", list(load_assets().values()))

@@ -22,7 +22,7 @@ from typing import Final
 from vegas_data.config import digest
 from vegas_data.demo.assets import assets_digest
 from vegas_data.demo.licences import spdx_expression
-from vegas_data.demo.timeline import Segment, Shot, Sound, between, compose_timeline, spdx_ids
+from vegas_data.demo.timeline import Segment, Shot, Sound, between, compose_timeline, credit_line, spdx_ids
 from vegas_data.records import MAX_CLIP_MS, YOUTUBE_ID_LENGTH, Clip
 
 SOURCE: Final = "demo"
@@ -152,6 +152,11 @@ class PlannedClip:
     @property
     def id(self) -> str:
         return self.clip.video_id
+
+    @property
+    def credit(self) -> str:
+        """Who made what is shown and heard in it."""
+        return credit_line(self.shots, self.sounds)
 
     @property
     def onsets_ms(self) -> tuple[int, ...]:

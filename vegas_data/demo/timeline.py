@@ -182,6 +182,14 @@ def _bed(asset: Asset, segment: Segment) -> Sound:
     return Sound(sound=asset.name, start_ms=segment.start_ms, end_ms=segment.end_ms, gain_db=BED_GAIN_DB, bed=True)
 
 
+def credit_line(shots: Iterable[Shot], sounds: Iterable[Sound]) -> str:
+    """Who made everything that is shown and heard, under which licence, where it was found and what was changed."""
+    names = sorted({shot.picture for shot in shots} | {sound.sound for sound in sounds})
+    works = (load_assets()[name] for name in names)
+    told = (f"{work.title!r} by {work.author} ({work.spdx}; {work.origin}; {work.changes})" for work in works)
+    return f"Rendered by vegas-data from {' · '.join(told)}"
+
+
 def spdx_ids(shots: Iterable[Shot], sounds: Iterable[Sound]) -> set[str]:
     """Licences of everything that is shown and heard."""
     assets = load_assets()

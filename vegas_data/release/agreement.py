@@ -152,9 +152,12 @@ def licences_forbid(examples: Sequence[Row], facts: Facts) -> Iterator[Trouble]:
     """Examples with media that must not be passed on, and examples left out that could be."""
     media = facts.profile == "media"
     for row in examples:
-        allowed = may_pass_on(row["licence"]) or not media
+        allowed = may_pass_on(row["licence"], credit=row["credit"]) or not media
         if row["shard"] and not allowed:
-            yield row["key"], f"its licence {row['licence']} does not allow passing it on"
+            yield (
+                row["key"],
+                f"its licence {row['licence']} does not allow passing it on, or names an author whom `credit` does not",
+            )
         if row["left_out"] == "licence" and allowed:
             yield row["key"], f"left out for its licence {row['licence']}, which does not ask for that"
 

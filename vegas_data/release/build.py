@@ -13,10 +13,11 @@ from vegas_data import __version__
 from vegas_data.errors import ReleaseError
 from vegas_data.release.card import Contents, TableFile, render_cards, templates_digest
 from vegas_data.release.check import check_release
-from vegas_data.release.layout import CSV, SHARDS, SUMS, TABLES, VERBATIM, table_file
+from vegas_data.release.layout import CSV, SHARDS, SUMS, TABLES, VERBATIM, licence_file, table_file
+from vegas_data.release.licences import licence_ids
 from vegas_data.release.options import Facts, ReleaseOptions, check_version
 from vegas_data.release.pack import PackedShard, pack_shard
-from vegas_data.release.place import filling, put_in_place, refuse_occupied, refuse_other
+from vegas_data.release.place import filling, put_in_place, refuse_inside, refuse_occupied, refuse_other
 from vegas_data.release.plan import ReleasePlan, ReleaseSource, plan_release
 from vegas_data.release.sums import same_files, sha256_of_bytes, sums_bytes
 from vegas_data.release.tables import TableReader, clip_rows, csv_bytes, example_rows, table_bytes
@@ -51,6 +52,7 @@ class ReleaseSummary:
 def preview_release(source: ReleaseSource, options: ReleaseOptions, target: Path) -> ReleaseSummary:
     """Say what ``build_release`` would put into the release; raises as it does."""
     check_version(options.version)
+    refuse_inside(target, source.workspace.root)
     refuse_occupied(target, SUMS)
     plan = plan_release(source, options)
     return _summary(plan, options, target, outcome="planned", num_bytes=plan.num_bytes)
@@ -73,6 +75,7 @@ def build_release(
         SchemaMismatch, ChecksumMismatch, WorkspaceError: a working shard, a clip or a table is damaged.
     """
     check_version(options.version)
+    refuse_inside(target, source.workspace.root)
     refuse_occupied(target, SUMS)
     plan = plan_release(source, options)
     with filling(target) as folder:
@@ -161,6 +164,7 @@ def _write_tables(
         sha256 = sha256_of_bytes(contents[name])
         files.append(TableFile(name=name, num_rows=reader.num_rows, num_bytes=len(contents[name]), sha256=sha256))
     (folder / CSV).write_bytes(csv_bytes(examples))
+    texts = _write_texts(folder, source, packed) if options.profile == "media" else {}
     verdicts = read_verdicts(source.workspace)
     return Contents(
         facts=facts,
@@ -170,6 +174,18 @@ def _write_tables(
         windows=Counter((verdict.category, verdict.decision, verdict.reason) for verdict in verdicts),
         verified=len({verdict.clip_id for verdict in verdicts}),
         tables=files,
+        texts=texts,
         shards=sorted((shard.info for shard in packed), key=lambda info: info.name),
         streams=packed[0].metas[0].streams,
     )
+
+
+def _write_texts(folder: Path, source: ReleaseSource, packed: list[PackedShard]) -> dict[str, str]:
+    """Write the texts of the licences that the packed examples name, as far as they are at hand; sha256 by licence."""
+    named = {licence for shard in packed for meta in shard.metas for licence in licence_ids(meta.licence)}
+    texts = {licence: source.licence_texts[licence] for licence in sorted(named & source.licence_texts.keys())}
+    for licence, text in texts.items():
+        path = folder / licence_file(licence)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text)
+    return {licence: sha256_of_bytes(text) for licence, text in texts.items()}

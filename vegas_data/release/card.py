@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vegas_data.config import digest
 from vegas_data.records import ShardInfo
-from vegas_data.release.layout import CARD, SHARDS_CARD, table_file
+from vegas_data.release.layout import CARD, SHARDS_CARD, licence_file, table_file
 from vegas_data.release.options import Facts
 from vegas_data.release.tables import Row
 from vegas_data.shards import StreamMeta
@@ -47,7 +47,8 @@ class Contents:
     Args:
         clips, examples: rows of these tables. judges: judgments of each judge.
         windows: verdicts by (category, decision, reason). verified: clips that have verdicts.
-        tables: the files, in the order of ``layout.TABLES``. shards: side-cars, in the order of their names.
+        tables: the files, in the order of ``layout.TABLES``. texts: sha256 of the licence texts, by licence.
+        shards: side-cars, in the order of their names.
         streams: by name, of the first example: all examples of a release have the same.
     """
 
@@ -58,6 +59,7 @@ class Contents:
     windows: Mapping[tuple[str, str, str], int]
     verified: int
     tables: Sequence[TableFile]
+    texts: Mapping[str, str]
     shards: Sequence[ShardInfo]
     streams: Mapping[str, StreamMeta]
 
@@ -110,6 +112,7 @@ def _context(contents: Contents) -> dict[str, Any]:
         "num_examples": len(contents.examples),
         "num_packed": len(packed),
         "licences": _counted(row["licence"] for row in packed),
+        "texts": sorted((licence, licence_file(licence), sha256) for licence, sha256 in contents.texts.items()),
         "judges": sorted(contents.judges.items()),
         "by_people": any(judge.startswith("human:") for judge in contents.judges),
         "tables": contents.tables,

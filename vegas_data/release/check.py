@@ -12,6 +12,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,17 @@ from typing import Final
 from vegas_data.errors import ReleaseError
 from vegas_data.release import agreement
 from vegas_data.release.card import Contents, TableFile, render_cards, templates_digest
-from vegas_data.release.layout import CSV, FIXED_FILES, SHARDS, SHARDS_CARD, SUMS, TABLES, max_bytes, table_file
+from vegas_data.release.layout import (
+    CSV,
+    FIXED_FILES,
+    LICENCE_TEXT,
+    SHARDS,
+    SHARDS_CARD,
+    SUMS,
+    TABLES,
+    max_bytes,
+    table_file,
+)
 from vegas_data.release.options import Facts
 from vegas_data.release.sums import read_small, read_sums, walk
 from vegas_data.release.tables import Row, TableReader, csv_bytes
@@ -40,6 +51,7 @@ CODES: Final = (
     "split_leak",
     "licence",
     "card_mismatch",
+    "unreadable",
     "other_version",
 )
 _AGAIN: Final = "get the release again from where it came from, and tell its publisher"
@@ -121,7 +133,7 @@ def check_release(folder: Path) -> tuple[dict[str, int], list[Finding]]:
     if tables is not None:
         counts["windows"] = len(tables.verdicts)
         _check_agreement(tables, shards, found)
-        _check_cards(folder, tables, shards, found)
+        _check_cards(folder, present, tables, shards, found)
     return counts, found.all()
 
 
@@ -147,21 +159,27 @@ def _check_files(folder: Path, found: _Found) -> set[str]:
     try:
         sums = read_sums(folder)
     except ReleaseError as error:
-        found.add(SUMS, "bad_sums", str(error))
+        found.add(SUMS, "bad_sums", _reason(error, folder / SUMS))
         return present
     for name in sorted(sums.keys() - present - set(FIXED_FILES)):
         found.add(name, "missing_file", f"{SUMS} names it")
     for name in sorted(present - sums.keys() - {SUMS}):
         found.add(name, "bad_sums", f"{SUMS} does not name it")
-    for name in sorted(present & sums.keys()):
-        if sha256_of(folder / name) != sums[name]:
-            found.add(name, "checksum_mismatch", f"not the bytes that {SUMS} records")
+    for name in sorted(present):
+        try:
+            if sha256_of(folder / name) != sums.get(name, "") and name in sums:
+                found.add(name, "checksum_mismatch", f"not the bytes that {SUMS} records")
+        except OSError as error:
+            found.add(name, "unreadable", f"cannot be read: {error.strerror}", remedy="check the disk and permissions")
+            present.remove(name)
     return present
 
 
 def _belongs(name: str) -> bool:
     parent, _, file = name.rpartition("/")
-    return name in FIXED_FILES or (parent == SHARDS and SHARD_NAME.fullmatch(file.removesuffix(SUFFIX)) is not None)
+    if name in FIXED_FILES or LICENCE_TEXT.fullmatch(name):
+        return True
+    return parent == SHARDS and SHARD_NAME.fullmatch(file.removesuffix(SUFFIX)) is not None
 
 
 # --- tables and shards ----------------------------------------------------------------------------------------
@@ -178,7 +196,8 @@ def _read_tables(folder: Path, present: set[str], found: _Found) -> _Tables | No
             readers[name] = TableReader(folder / table_file(name), name)
             rows[name] = [] if name == "scores" else list(readers[name])
         except ReleaseError as error:
-            found.add(table_file(name), "bad_table", _reason(error, folder / table_file(name)))
+            reason = _reason(error, folder / table_file(name))
+            found.add(table_file(name), "bad_table", reason, remedy=error.remedy)
     if rows.keys() != set(TABLES):
         return None
     try:
@@ -186,7 +205,8 @@ def _read_tables(folder: Path, present: set[str], found: _Found) -> _Tables | No
         if readers["clips"].facts() != facts:
             found.add(table_file("clips"), "tables_disagree", "it is of another release than the examples")
     except ReleaseError as error:
-        found.add(table_file("examples"), "bad_table", str(error))
+        reason = _reason(error, folder / table_file("examples"))
+        found.add(table_file("examples"), "bad_table", reason, remedy=error.remedy)
         return None
     for name in ("scores", "judgments", "verdicts"):
         for key in ("scores", "verdicts", "inputs"):
@@ -229,14 +249,15 @@ def _check_agreement(tables: _Tables, shards: list[CheckedShard], found: _Found)
 # --- cards ----------------------------------------------------------------------------------------------------
 
 
-def _check_cards(folder: Path, tables: _Tables, shards: list[CheckedShard], found: _Found) -> None:
+def _check_cards(folder: Path, present: set[str], tables: _Tables, shards: list[CheckedShard], found: _Found) -> None:
     """Render the cards and ``vegas.csv`` again from the tables and the shards, and compare."""
     expected = {CSV: csv_bytes(tables.examples)}
+    texts = {text[1]: sha256_of(folder / name) for name in present if (text := LICENCE_TEXT.fullmatch(name))}
     if tables.facts.templates != templates_digest():
         remedy = f"check it with vegas-data {tables.facts.tool}"
         found.add("README.md", "other_version", "its numbers were set by another version's template", remedy=remedy)
     elif shards:
-        expected |= {file: text.encode() for file, text in render_cards(_contents(tables, shards)).items()}
+        expected |= {file: text.encode() for file, text in render_cards(_contents(tables, shards, texts)).items()}
     for file, content in expected.items():
         try:
             actual = read_small(folder / file)
@@ -247,15 +268,15 @@ def _check_cards(folder: Path, tables: _Tables, shards: list[CheckedShard], foun
 
 
 def _differences(expected: bytes, actual: bytes) -> Iterator[tuple[int, str, str]]:
-    lines = (data.decode("utf-8", "backslashreplace").split("\n") for data in (expected, actual))
-    for number, (line, there) in enumerate(zip_longest(*lines, fillvalue=""), start=1):
-        if line != there:
-            yield number, line[:200], there[:200]
+    for number, lines in enumerate(zip_longest(BytesIO(expected), BytesIO(actual), fillvalue=b""), start=1):
+        if lines[0] != lines[1]:
+            line, there = (data[:200].decode("utf-8", "backslashreplace").rstrip("\n") for data in lines)
+            yield number, line, there
     if expected != actual:
         yield 0, "", ""
 
 
-def _contents(tables: _Tables, shards: list[CheckedShard]) -> Contents:
+def _contents(tables: _Tables, shards: list[CheckedShard], texts: dict[str, str]) -> Contents:
     return Contents(
         facts=tables.facts,
         clips=tables.clips,
@@ -264,6 +285,7 @@ def _contents(tables: _Tables, shards: list[CheckedShard]) -> Contents:
         windows=Counter((row["category"], row["decision"], row["reason"]) for row in tables.verdicts),
         verified=len({row["clip_id"] for row in tables.verdicts}),
         tables=tables.files,
+        texts=texts,
         shards=[shard.info for shard in shards],
         streams=agreement.first_streams(shards),
     )

@@ -6,6 +6,7 @@ vegas.csv               the table of examples, for people
 manifest/*.parquet      clips, scores, judgments, verdicts, examples
 shards/README.md        card of the shards: a second root, for one Hugging Face folder has one kind of file
 shards/*.tar, *.tar.json  the shards and their side-cars
+LICENSES/*.txt          only in *media*: texts of the licences that its rows name
 """
 
 import re
@@ -22,11 +23,13 @@ SUMS: Final = "SHA256SUMS"
 CSV: Final = "vegas.csv"
 SHARDS: Final = "shards"
 SHARDS_CARD: Final = "shards/README.md"
+LICENCE_TEXT: Final = re.compile(r"LICENSES/([A-Za-z0-9][A-Za-z0-9.-]{0,63})\.txt", re.ASCII)
 TABLES: Final = ("clips", "scores", "judgments", "verdicts", "examples")
 VERBATIM: Final = ("scores", "judgments", "verdicts")  # the workspace's own tables, byte for byte
 NOT_LEFT_OUT: Final = ""
 LEFT_OUT: Final = ("licence", "no_features")
 MAX_TEXT: Final = 256
+MAX_CREDIT: Final = 4096
 FACTS: Final = b"vegas_data.release"
 
 
@@ -38,6 +41,11 @@ def table_file(name: str) -> str:
 FIXED_FILES: Final = (CARD, SUMS, CSV, SHARDS_CARD, *map(table_file, TABLES))
 
 
+def licence_file(licence: str) -> str:
+    """``LICENSES/CC-BY-3.0.txt``."""
+    return f"LICENSES/{licence}.txt"
+
+
 def max_bytes(file: str) -> int:
     """More than this is not read: a release of three million windows has tables of 100 MB."""
     if file.endswith(".tar"):
@@ -46,7 +54,7 @@ def max_bytes(file: str) -> int:
         return MAX_SIDE_CAR_BYTES
     if file.endswith(".parquet"):
         return 4 * 2**30
-    return 256 * 2**20
+    return 256 * 2**20 if file.endswith(".csv") else 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,10 @@ def _share_or_nan(value: float) -> bool:
 
 def _text(value: str) -> bool:
     return len(value) <= MAX_TEXT and value.isprintable()
+
+
+def _credit(value: str) -> bool:
+    return len(value) <= MAX_CREDIT and value.isprintable()
 
 
 _CODE: Final = _like(r"[a-z0-9_]{1,64}")
@@ -148,6 +160,7 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("video_sha256", "string", _SHA256_OR_NONE),
         Column("media_sha256", "string", SHA256.fullmatch),
         _LICENCE,
+        Column("credit", "string", _credit),
         Column("shard", "string", _like(rf"({SHARD_NAME.pattern})?")),
         Column("left_out", "string", _one_of(NOT_LEFT_OUT, *LEFT_OUT)),
     ),

@@ -5,6 +5,7 @@ builder left there is swept by the next. A folder that stands at the place alrea
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from vegas_data.errors import ReleaseError, WorkspaceLocked
 
+RELEASES = "releases"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _ELSEWHERE = "give another --version or --output, or move the folder away yourself"
 
 
@@ -21,7 +24,8 @@ def filling(target: Path) -> Iterator[Path]:
     """An empty folder beside ``target``, removed at the end unless ``put_in_place`` renamed it.
 
     Raises:
-        ReleaseError: the folder above cannot be written. WorkspaceLocked: another build of this release is at work.
+        ReleaseError: the folder above cannot be written, or the disk is full.
+        WorkspaceLocked: another build of this release is at work.
     """
     partial = target.with_name(f".{target.name}.partial")
     try:
@@ -41,10 +45,26 @@ def filling(target: Path) -> Iterator[Path]:
                 left.unlink()
         try:
             yield partial
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise ReleaseError(f"{target}: {error.strerror}", remedy="make room, and run it again") from None
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     finally:
         os.close(handle)
+
+
+def refuse_inside(target: Path, workspace: Path) -> None:
+    """Raise ReleaseError if ``target`` has no name, or is the workspace's own folder or in one, but for *releases*."""
+    if target.name in ("", ".."):
+        raise ReleaseError(f"{target}: no name of a folder", remedy="give --output the folder by its name")
+    place, root = target.parent.resolve() / target.name, workspace.resolve()
+    if place == root or (place.is_relative_to(root) and place.relative_to(root).parts[:-1][:1] != (RELEASES,)):
+        raise ReleaseError(
+            f"{target}: within the workspace, whose folders hold its own files only",
+            remedy=f"give --output a folder in {workspace / RELEASES}, or outside of the workspace",
+        )
 
 
 def refuse_occupied(target: Path, marker: str) -> None:

@@ -31,7 +31,8 @@ class ReleaseSource:
 
     Args:
         clips: all that are listed. media: by clip id, of those that are here, with its key. failures: by clip id, the
-            code of the last attempt, of those that are not. licences: by clip id, where known.
+            code of the last attempt, of those that are not. licences, credits: by clip id, where known: an SPDX
+            expression, and who made it. licence_texts: by SPDX id, those at hand.
         examples: all of the workspace, in the order of its table. splits: by video id.
         shards: keys of the current working shards. grid, cut: how examples and clips were made.
         recipe, recipe_digest: name and digest.
@@ -42,6 +43,8 @@ class ReleaseSource:
     media: Mapping[str, tuple[Media, str]]
     failures: Mapping[str, str]
     licences: Mapping[str, str]
+    credits: Mapping[str, str]
+    licence_texts: Mapping[str, bytes]
     examples: tuple[Example, ...]
     splits: Mapping[str, Split]
     shards: tuple[str, ...]
@@ -106,10 +109,12 @@ def plan_release(source: ReleaseSource, options: ReleaseOptions) -> ReleasePlan:
             remedy="run `vegas-data featurize` again",
         )
     unlicensed = [
-        address for address, meta in packed.items() if options.profile == "media" and not may_pass_on(meta.licence)
+        address
+        for address, meta in packed.items()
+        if options.profile == "media" and not may_pass_on(meta.licence, credit=source.credits.get(meta.clip_id, ""))
     ]
     if unlicensed and not options.skip_unlicensed:
-        rows = ", ".join(f"{category} {key} ({packed[category, key].licence})" for category, key in unlicensed[:_SHOWN])
+        rows = ", ".join(_told(packed[address]) for address in unlicensed[:_SHOWN])
         more = ", …" if len(unlicensed) > _SHOWN else ""
         raise ReleaseError(
             f"{len(unlicensed)} of {len(packed)} examples must not be passed on under their licence: {rows}{more}",
@@ -123,6 +128,12 @@ def plan_release(source: ReleaseSource, options: ReleaseOptions) -> ReleasePlan:
             remedy="run `vegas-data featurize` first, or build --profile features",
         )
     return ReleasePlan(shards=planned, left_out=left_out)
+
+
+def _told(meta: ExampleMeta) -> str:
+    """An example that is not passed on, and why."""
+    unnamed = ", author not known" if may_pass_on(meta.licence, credit="somebody") else ""
+    return f"{meta.category} {meta.key} ({meta.licence}{unnamed})"
 
 
 def _shards(

@@ -30,6 +30,7 @@ Row = dict[str, Any]
 
 _ROWS_PER_GROUP: Final = 65_536
 _MAX_ROWS: Final = 100_000_000
+_ROWS_PER_BYTE: Final = 16  # four times what rows that differ pack into; equal ones pack into nothing
 _MAX_GROUP_BYTES: Final = 2**30
 _REFUSED: Final = "get the release again from where it came from; this table was changed or is not of this version"
 
@@ -79,6 +80,7 @@ def example_rows(source: ReleaseSource, plan: ReleasePlan, packed: Sequence[Pack
             "video_sha256": "",
             "media_sha256": media.sha256,
             "licence": source.licences.get(example.clip_id, UNKNOWN_LICENCE),
+            "credit": source.credits.get(example.clip_id, ""),
             "shard": "",
             "left_out": plan.left_out.get((example.category, example.id), NOT_LEFT_OUT),
         }
@@ -152,8 +154,9 @@ class TableReader:
         metadata = file.metadata
         if not file.schema_arrow.remove_metadata().equals(_schema(self.name)):
             raise ValueError(f"its columns are not {', '.join(c.name for c in COLUMNS[self.name])}")
-        if metadata.num_rows > _MAX_ROWS:
-            raise ValueError(f"{metadata.num_rows} rows, more than {_MAX_ROWS}")
+        most = min(_MAX_ROWS, _ROWS_PER_BYTE * self.path.stat().st_size)
+        if metadata.num_rows > most:
+            raise ValueError(f"{metadata.num_rows} rows, more than the {most} that a table of its size can have")
         for index in range(metadata.num_row_groups):
             if metadata.row_group(index).total_byte_size > _MAX_GROUP_BYTES:
                 raise ValueError(f"a group of rows of more than {_MAX_GROUP_BYTES} bytes")
@@ -205,9 +208,14 @@ def _checked(name: str, rows: Iterator[Row]) -> Iterator[Row]:
 def _in_order(name: str, rows: Iterator[Row]) -> Iterator[Row]:
     """The rows, unless they are out of order or one stands twice: then ValueError."""
     before: tuple[Any, ...] = ()
+    judged: set[tuple[str, str]] = set()  # sides and judges of one window: theirs is the recipe's order
     for number, row in enumerate(rows):
         here = tuple(row[column] for column in ORDER[name])
-        if here < before or (here == before and name != "judgments"):
+        if here != before:
+            judged.clear()
+        judge = (row["side"], row["judge"]) if name == "judgments" else ("", "")
+        if here < before or judge in judged:
             raise ValueError(f"row {number}: out of order, or there twice: {', '.join(map(str, here))}")
         before = here
+        judged.add(judge)
         yield row

@@ -8,7 +8,15 @@ import sys
 
 import pytest
 
-from vegas_data.demo import CleanCounts, CorpusOptions, FaultCounts, PlannedClip, corpus_digest, plan_corpus
+from vegas_data.demo import (
+    CleanCounts,
+    CorpusOptions,
+    FaultCounts,
+    PlannedClip,
+    corpus_digest,
+    licence_texts,
+    plan_corpus,
+)
 from vegas_data.demo.assets import WRONG, load_assets
 from vegas_data.demo.corpus import FAULTS, WINDOW_MS
 from vegas_data.demo.licences import are_compatible
@@ -52,6 +60,20 @@ def test_ids_are_unique_and_belong_to_the_source(plan: tuple[PlannedClip, ...]) 
         assert source_of(video_id) == "demo"
         assert len(video_id) != YOUTUBE_ID_LENGTH
         assert "." not in video_id
+
+
+def test_a_clip_credits_whatever_is_shown_and_heard_in_it(plan: tuple[PlannedClip, ...]) -> None:
+    for clip in plan:
+        works = {load_assets()[name] for name in (*(s.picture for s in clip.shots), *(s.sound for s in clip.sounds))}
+        for work in works:
+            for told in (work.title, work.author, work.spdx, work.origin, work.changes):
+                assert told in clip.credit
+        assert clip.credit.isprintable()
+
+
+def test_every_licence_of_a_clip_has_its_text(plan: tuple[PlannedClip, ...]) -> None:
+    texts = licence_texts()
+    assert all(texts[name] for clip in plan for name in clip.licence.split(" AND "))
 
 
 def test_a_source_is_longer_than_its_clip(plan: tuple[PlannedClip, ...]) -> None:

@@ -47,6 +47,7 @@ WINDOWS = {
 }
 SPLITS: dict[str, Split] = {"demo-000": "train", "demo-001": "train", "demo-002": "test", "demo-003": "val"}
 LICENCES = {"demo-003": "CC0-1.0 AND CC-BY-3.0"}
+CREDIT = "'A dog' by Ann Other (CC-BY-3.0; https://example.org/dog; cropped)"
 UNLICENSED = "demo-002_000030000_000034000"
 CUT = "demo-001_000030000_000032000"
 WHOLE = "demo-000_000030000_000034000"
@@ -91,6 +92,8 @@ def make_source(root: Path, clip: bytes, *, unlicensed: str = "demo-002", max_ex
         media=media,
         failures={clip_of("demo-005", "dog").id: "removed"},
         licences=licences,
+        credits={clip_of("demo-003").id: CREDIT},
+        licence_texts={"CC-BY-3.0": b"You may.\n", "GPL-3.0-only": b"You may, too.\n"},
         examples=tuple(examples),
         splits=SPLITS,
         shards=tuple(plan.key for plan in plans),

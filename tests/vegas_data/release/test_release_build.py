@@ -1,5 +1,6 @@
 """Building: the same bytes for the same workspace, whole or not at all, and nothing that may not be passed on."""
 
+import errno
 import os
 import pickle
 import shutil
@@ -9,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
-from release_bench import CUT, UNLICENSED, WHOLE, all_bytes, make_source
+from release_bench import CREDIT, CUT, UNLICENSED, WHOLE, all_bytes, make_source
 
 from vegas_data.errors import ChecksumMismatch, ReleaseError, WorkspaceLocked
 from vegas_data.media.probe import count_contents
@@ -110,6 +112,50 @@ def test_media_is_refused_where_a_licence_forbids_it(source: ReleaseSource, tmp_
     with pytest.raises(ReleaseError, match=rf"1 of 5 .* drum {UNLICENSED} \(NOASSERTION\)") as caught:
         build_release(source, ReleaseOptions(profile="media"), tmp_path / "r")
     assert "--skip-unlicensed" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_media_names_the_authors_and_brings_the_licences(source: ReleaseSource, media_release: Path) -> None:
+    rows = pq.read_table(media_release / "manifest" / "examples.parquet").to_pylist()
+    assert {row["credit"] for row in rows if row["video_id"] == "demo-003"} == {CREDIT}
+    assert CREDIT in (media_release / "vegas.csv").read_text(encoding="utf-8")
+    assert {p.name: p.read_bytes() for p in (media_release / "LICENSES").iterdir()} == {"CC-BY-3.0.txt": b"You may.\n"}
+    assert "LICENSES/CC-BY-3.0.txt" in (media_release / "README.md").read_text(encoding="utf-8")
+
+
+def test_media_whose_author_is_not_known_is_refused(source: ReleaseSource, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match=r"3 of 5 .*CC-BY-3\.0, author not known"):
+        build_release(replace(source, credits={}), ReleaseOptions(profile="media"), tmp_path / "r")
+    assert build_release(replace(source, credits={}), MEDIA, tmp_path / "r").left_out == {"licence": 3}
+
+
+@pytest.mark.parametrize("place", ["", "shards/mine", "tmp/r", "clips", "releases", "shards/../tables/r"])
+def test_the_workspace_s_own_folders_hold_no_release(source: ReleaseSource, place: str) -> None:
+    before = sorted(source.workspace.root.rglob("*"))
+    for act in (build_release, preview_release):
+        with pytest.raises(ReleaseError, match="within the workspace"):
+            act(source, ReleaseOptions(), source.workspace.root / place)
+    assert sorted(source.workspace.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", [".", "new/.."])
+def test_a_folder_without_a_name_is_refused(
+    source: ReleaseSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ReleaseError, match="no name of a folder"):
+        build_release(source, ReleaseOptions(), Path(place))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_names_the_release(source: ReleaseSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(build, "pack_shard", full)
+    with pytest.raises(ReleaseError, match=r"r: No space left") as caught:
+        build_release(source, ReleaseOptions(), tmp_path / "r")
+    assert caught.value.remedy == "make room, and run it again"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,5 +1,6 @@
 """``release check`` finds whatever was changed, and still finds it when ``SHA256SUMS`` was made to agree."""
 
+import errno
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from vegas_data.shards import read_shard, read_side_car
 from vegas_data.shards.plan import inputs_digest
 from vegas_data.shards.schema import example_json
 from vegas_data.shards.sources import example_digest
+from vegas_data.store import sha256_of
 
 Rows = list[dict[str, Any]]
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
@@ -248,6 +250,19 @@ def test_a_wrong_value_is_found(release: Path, name: str, change: Callable[[Rows
     assert any(line.startswith("bad_table") and reason in line for line in told(release).splitlines())
 
 
+def test_many_equal_rows_are_not_read(release: Path) -> None:
+    """A million rows that pack into a few kilobytes."""
+    path = release / "manifest" / "judgments.parquet"
+    pq.write_table(pq.read_table(path).take([0] * 1_000_000), path, compression="zstd")
+    sum_again(release)
+    assert "more than the" in told(release)
+
+
+def test_a_judgment_that_stands_twice_is_found(release: Path) -> None:
+    edit_table(release, "judgments", lambda rows: [rows[0], *rows])
+    assert re.search(r"bad_table .*judgments.parquet .*there twice", told(release))
+
+
 def test_hostile_tables_are_refused(release: Path) -> None:
     path = release / "manifest" / "examples.parquet"
     good = path.read_bytes()
@@ -390,6 +405,32 @@ def test_an_exchanged_mp4_is_found(media: Path) -> None:
     seal(tar, [first, bytes(changed)])
     sum_again(media)
     assert "not an mp4" in told(media)
+
+
+def test_an_author_who_is_not_named_any_more_is_found(media: Path) -> None:
+    edit_table(media, "examples", set_first(credit=""))
+    assert "names an author whom `credit` does not" in told(media)
+
+
+@pytest.mark.parametrize("text", [None, b"You may not.\n"])
+def test_another_licence_text_is_found(media: Path, text: bytes | None) -> None:
+    path = media / "LICENSES" / "CC-BY-3.0.txt"
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text)
+    sum_again(media)
+    assert codes(media) == {"card_mismatch"}
+
+
+def test_a_file_that_cannot_be_read_is_a_finding(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> str:
+        if path.name == "vegas.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return sha256_of(path)
+
+    monkeypatch.setattr("vegas_data.release.check.sha256_of", refused)
+    (finding,) = check_release(release)[1]
+    assert (finding.code, finding.file) == ("unreadable", str(release / "vegas.csv"))
 
 
 def test_media_that_must_not_be_passed_on_is_found(media: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from vegas_data.demo.assets import load_assets
 from vegas_data.release import PASS_ON, may_pass_on
+from vegas_data.release.licences import licence_ids
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
 
@@ -23,7 +24,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
     ],
 )
 def test_allowed(expression: str) -> None:
-    assert may_pass_on(expression)
+    assert may_pass_on(expression, credit="by somebody")
 
 
 @pytest.mark.parametrize(
@@ -49,11 +50,30 @@ def test_allowed(expression: str) -> None:
     ],
 )
 def test_refused(expression: str) -> None:
-    assert not may_pass_on(expression)
+    assert not may_pass_on(expression, credit="by somebody")
+
+
+@pytest.mark.parametrize(
+    ("expression", "passed"),
+    [
+        ("CC0-1.0", True),
+        ("LicenseRef-own AND PDDL-1.0", True),
+        ("CC-BY-3.0", False),
+        ("CC0-1.0 AND CC-BY-3.0", False),
+        ("CC0-1.0 OR CC-BY-3.0", True),
+        ("GPL-3.0-only", False),
+    ],
+)
+def test_without_a_credit_only_what_asks_for_none(expression: str, passed: bool) -> None:
+    assert may_pass_on(expression, credit="") is passed
+
+
+def test_the_licences_that_an_expression_names() -> None:
+    assert licence_ids("CC0-1.0 AND (GPL-3.0-only OR CC-BY-3.0)") == {"CC0-1.0", "GPL-3.0-only", "CC-BY-3.0"}
 
 
 def test_the_embedded_corpus_may_be_passed_on() -> None:
-    assert all(may_pass_on(asset.spdx) for asset in load_assets().values())
+    assert all(may_pass_on(asset.spdx, credit=asset.author) for asset in load_assets().values())
 
 
 def test_the_page_lists_what_is_allowed() -> None:
