@@ -25,7 +25,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from train.models.samplernn import SampleRnnState
-from vegas_data.errors import CheckpointCorrupt, NonFiniteLoss, VegasError
+from train.quantize import NUM_LEVELS
+from vegas_data.errors import CheckpointCorrupt, NonFiniteLoss, VegasError, WorkspaceError
 from vegas_data.store import SIDE_CAR, Store, sha256_of
 from vegas_data.trained import build_record
 
@@ -92,8 +93,8 @@ def list_checkpoints(run: Store) -> list[str]:
 
 
 def list_unfinished(run: Store) -> list[str]:
-    """Keys of files whose side-car never came: writes that were interrupted."""
-    return [key for key in run.keys(FOLDER, SUFFIX) if not run.exists(key + SIDE_CAR)]
+    """Keys of checkpoints whose side-car never came: writes that were interrupted. Other files are not ours."""
+    return [key for key in run.keys(FOLDER, SUFFIX) if _KEY.fullmatch(key) and not run.exists(key + SIDE_CAR)]
 
 
 def step_of(key: str) -> int:
@@ -109,13 +110,20 @@ def save_checkpoint(run: Store, checkpoint: Checkpoint) -> str:
 
     Raises:
         NonFiniteLoss: a number in it is not finite; nothing was written, the checkpoint before stays.
+        WorkspaceError: the disk is full; likewise.
     """
     tensors = dict(_flatten(checkpoint))
     _refuse_non_finite(run, checkpoint.step, tensors)
     key = checkpoint_key(checkpoint.step)
     with run.scratch() as folder:
         path = folder / "checkpoint"
-        save_file(tensors, path)
+        try:
+            save_file(tensors, path)
+        except SafetensorError as error:  # its own name for a full disk
+            raise WorkspaceError(
+                f"{run.path(key)}: cannot be written: {error}",
+                remedy="make room on the disk and run the same command again: it goes on from the checkpoint before",
+            ) from None
         side_car = SideCar(
             step=checkpoint.step,
             seconds=round(checkpoint.seconds, 3),
@@ -236,6 +244,10 @@ def _check_values(path: "Path", tensors: Mapping[str, Tensor], model: nn.Module)
             raise _corrupt(path, f"{name} holds {tensor.dtype}, not {expected}")
         if not bool(tensor.isfinite().all()):
             raise _corrupt(path, f"{name} holds NaN or infinite numbers")
+        if name == "state.context" and not bool(((tensor >= 0) & (tensor < NUM_LEVELS)).all()):
+            raise _corrupt(path, f"{name} holds what is no level")
+        if name == "progress.nats_count" and int(tensor) < 0:
+            raise _corrupt(path, f"{name} is {int(tensor)}")
 
 
 def _gather(path: "Path", tensors: Mapping[str, Tensor], side_car: SideCar) -> Checkpoint:

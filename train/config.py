@@ -17,6 +17,8 @@ from vegas_data.errors import RecipeError
 ModelKind = Literal["frame", "seq", "flow"]
 Spacing = Literal["linear", "mu_law"]
 
+MAX_STEPS: Final = 10**18 - 1  # a checkpoint's name has room for so many digits
+MAX_SEED: Final = 2**63 - 1  # of torch's generators
 EXPERIMENTS: Final = Path(__file__).resolve().parent / "experiments"
 
 
@@ -104,7 +106,7 @@ class TrainConfig:
 
     Args:
         num_steps: updates in all. Open.
-        batch_size: examples in a minibatch.
+        batch_size: examples in a minibatch, at the most: an epoch's batches are alike in size.
         piece_samples: audio samples between two updates; gradients end at a piece's start, the state goes on. Open:
             SampleRNN's authors use 512.
         clip_element: bound on the absolute value of each gradient's elements; 0 is none. Open: theirs is 1.
@@ -128,6 +130,8 @@ class TrainConfig:
             raise ValueError("learning_rate and decay_factor must be positive")
         if min(self.num_steps, self.batch_size, self.piece_samples) < 1:
             raise ValueError("num_steps, batch_size and piece_samples must be positive")
+        if self.num_steps > MAX_STEPS or not 0 <= self.seed <= MAX_SEED:
+            raise ValueError(f"num_steps must be at most {MAX_STEPS}, seed in 0…{MAX_SEED}")
         if self.clip_element < 0 or self.warm_up_steps < 0 or not 0 <= self.decay_from <= 1:
             raise ValueError("clip_element and warm_up_steps must not be negative, decay_from must be in [0, 1]")
 

@@ -13,6 +13,7 @@ state can pass from one example to another.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -242,12 +243,23 @@ def epoch_order(keys: Sequence[str], *, seed: int, epoch: int) -> list[int]:
     return sorted(range(len(keys)), key=ranks.__getitem__)
 
 
+def batch_sizes(num_examples: int, batch_size: int) -> list[int]:
+    """Sizes of an epoch's batches: as few as ``batch_size`` allows, all alike but for one example.
+
+    A last batch of what happens to be left, of 2 examples after one of 24, would have as many updates as the other.
+    """
+    count = -(-num_examples // batch_size)
+    return [num_examples // count + (i < num_examples % count) for i in range(count)]
+
+
 def batches(examples: Examples, *, batch_size: int, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
-    """Every example once, in the order of the epoch; the last batch may be smaller.
+    """Every example once, in the order of the epoch, in batches of ``batch_sizes``.
 
     Args:
         start: batches to leave out at the beginning, unread: where a run was interrupted.
     """
-    order = epoch_order(examples.keys, seed=seed, epoch=epoch)
-    for first in range(start * batch_size, len(order), batch_size):
-        yield collate([examples[index] for index in order[first : first + batch_size]])
+    order = iter(epoch_order(examples.keys, seed=seed, epoch=epoch))
+    for number, size in enumerate(batch_sizes(len(examples), batch_size)):
+        indices = list(islice(order, size))
+        if number >= start:
+            yield collate([examples[index] for index in indices])

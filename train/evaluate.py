@@ -12,10 +12,10 @@ from typing import Final
 
 import click
 
-from train.options import DeviceChoice, take_device, train_options
+from train.options import DeviceChoice, FiniteRange, take_device, train_options
 from train.progress import Meter, print_line
 from train.runs import load_model, open_run
-from train.sounds import Weights
+from train.sounds import MAX_DRAWS, TEMPERATURES, Weights
 from vegas_data.command import run_command
 from vegas_data.config import canonical
 from vegas_data.trained import EVALUATION, Evaluation, OnsetScore
@@ -35,13 +35,13 @@ TABLE_1: Final = {  # as printed
 @train_options
 @click.option(
     "--draws",
-    type=click.IntRange(1, 10_000),
+    type=click.IntRange(1, MAX_DRAWS),
     help="Sounds for each test example. [default: as many as these weights made, else 1]",
 )
 @click.option("--seed", type=click.IntRange(0), help="Of the sounds. [default: that of those there are, else 0]")
 @click.option(
     "--temperature",
-    type=click.FloatRange(0, 100, min_open=True),
+    type=FiniteRange(*TEMPERATURES),
     help="Of the sounds. [default: that of those there are, else 1]",
 )
 @click.option(

@@ -3,8 +3,8 @@
 As in Zhou et al., "Visual to Sound" (CVPR 2018), §4.1, with Adam, on examples repeated to 10 s, seams and all; and by
 truncated back-propagation as in Mehri et al., "SampleRNN" (ICLR 2017), §3: a batch goes through in pieces, each piece
 is one update, the state is carried from piece to piece and the gradient is not. With the next batch the state begins
-anew, so that none ever passes from one example to another. The last batch of an epoch holds what is left, and may be
-smaller: every example counts once in every epoch.
+anew, so that none ever passes from one example to another. The batches of an epoch are alike in size, and every
+example counts once in every epoch.
 
 What comes before the first sample (the encoder of *seq* and *flow*, learned initial states) gets its gradient from the
 first piece of each batch, and none from the others, in which Adam leaves those weights and their averages alone. That
@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy
 
 from train.checkpoint import ADAM, REMEDY, Checkpoint
 from train.config import DataShape, Experiment
-from train.data import Batch, Examples, batches
+from train.data import Batch, Examples, batch_sizes, batches
 from train.models.conditioning import Conditioning
 from train.models.samplernn import SampleRnnState
 from train.models.sound import SoundModel
@@ -56,7 +56,7 @@ class Schedule:
 
     @property
     def num_batches(self) -> int:
-        return math.ceil(self.num_examples / self.batch_size)
+        return len(batch_sizes(self.num_examples, self.batch_size))
 
     @property
     def num_pieces(self) -> int:
@@ -73,8 +73,8 @@ class Schedule:
         return Place(epoch=epoch, batch=batch, piece=piece)
 
     def rows(self, batch: int) -> int:
-        """Examples in a batch of an epoch."""
-        return min(self.batch_size, self.num_examples - batch * self.batch_size)
+        """Examples in a batch of an epoch; in the first at least as many as in any."""
+        return batch_sizes(self.num_examples, self.batch_size)[batch]
 
 
 def make_schedule(experiment: Experiment, shape: DataShape, num_examples: int) -> Schedule:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from train.options import DeviceChoice, take_device, train_options
+from train.options import DeviceChoice, FiniteRange, take_device, train_options
 from train.progress import Meter, print_line
 from train.runs import load_model, open_run
-from train.sounds import DrawOptions, Weights
+from train.sounds import MAX_DRAWS, TEMPERATURES, DrawOptions, Weights
 from vegas_data.command import run_command
 from vegas_data.records import Split
 from vegas_data.workspace import Workspace
@@ -29,11 +29,13 @@ _DEFAULT = DrawOptions()
     show_default=True,
     help="Whose pictures.",
 )
-@click.option("--draws", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Sounds for each example.")
+@click.option(
+    "--draws", type=click.IntRange(1, MAX_DRAWS), default=1, show_default=True, help="Sounds for each example."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Other seeds, other sounds.")
 @click.option(
     "--temperature",
-    type=click.FloatRange(0, 100, min_open=True),
+    type=FiniteRange(*TEMPERATURES),
     default=_DEFAULT.temperature,
     show_default=True,
     help="Below 1 the likely gets likelier.",

@@ -10,6 +10,7 @@ from train.metrics.onset_score import score_onsets
 from train.runs import OpenRun
 from train.sounds import DrawOptions, Weights
 from train.splits import open_split, open_split_if_there
+from vegas_data.errors import WorkspaceError
 from vegas_data.onsets import read_onsets
 from vegas_data.records import Split
 from vegas_data.trained import SOUNDS, Evaluation, OnsetScore, SoundSet, SplitLoss, read_record
@@ -113,7 +114,12 @@ def as_before(
     latest = read_record(run.store, SOUNDS, SoundSet)
     if latest is not None and latest.split == "test" and latest.checkpoint == weights.checkpoint and latest.sounds:
         num_draws = 1 + max(sound.draw for sound in latest.sounds)
-        default = DrawOptions(draws=num_draws, seed=latest.seed, temperature=latest.temperature)
+        try:
+            default = DrawOptions(draws=num_draws, seed=latest.seed, temperature=latest.temperature)
+        except ValueError as error:
+            raise WorkspaceError(
+                f"{run.store.path(SOUNDS)}: {error}", remedy="delete the file and run `python -m train.generate` again"
+            ) from None
     return DrawOptions(
         draws=default.draws if draws is None else draws,
         seed=default.seed if seed is None else seed,

@@ -28,6 +28,7 @@ _LIBRARIES: Final = 64 * 2**20  # what torch and oneDNN keep for themselves
 _SLACK: Final = 1.25  # of what comes and goes: allocators do not pack it
 _FLOAT: Final = 4
 _HALF: Final = 2
+_MEASURED_ROWS: Final = (2, 3)  # one is special: a transposed row needs no copy
 _COPIES: Final = 4  # of each weight: itself, its gradient, Adam's two averages
 _MEMINFO: Final = Path("/proc/meminfo")
 _CGROUP: Final = Path("/proc/self/cgroup")
@@ -57,10 +58,10 @@ class Footprint:
     """What an experiment takes, for any size of its batches and pieces.
 
     Args:
-        free: bytes that there are; a model that alone is larger is refused before it is built.
+        free: bytes that there are; a model, or features, that alone are larger are refused before they are made.
 
     Raises:
-        TrainError: it is.
+        TrainError: they are.
     """
 
     def __init__(self, experiment: Experiment, shape: DataShape, *, free: int = _UNLIMITED) -> None:
@@ -71,13 +72,21 @@ class Footprint:
                 remedy="set a smaller width in the experiment, or use a machine with more memory",
             )
         self._experiment, self._shape = experiment, shape
+        features = _MEASURED_ROWS[-1] * experiment.data.num_frames * sum(width for _, width in shape.stream_widths)
+        if _FLOAT * features > HEADROOM * free:
+            raise TrainError(
+                f"the features of {experiment.data.num_frames} video frames need more than "
+                f"{as_size(_FLOAT * features)} for {_MEASURED_ROWS[-1]} examples, {as_size(free)} are free",
+                remedy="set a smaller num_frames in the experiment's [data]",
+            )
         model = SoundModel(experiment.model, shape)
         self.num_parameters = sum(parameter.numel() for parameter in model.parameters())
         coarsest = experiment.model.samplernn.frame_sizes[0]
         self._unit = coarsest * math.ceil(min(64, shape.samples_per_frame // 2) / coarsest)
+        frames = max(experiment.data.num_frames, math.ceil(2 * self._unit / shape.samples_per_frame))
         saved = {
-            (rows, units): _saved_bytes(model, experiment, shape, rows=rows, piece=units * self._unit)
-            for rows in (2, 3)  # one is special: a transposed row needs no copy
+            (rows, units): _saved_bytes(model, shape, rows=rows, frames=frames, piece=units * self._unit)
+            for rows in _MEASURED_ROWS
             for units in (1, 2)
         }
         self._per_both = saved[3, 2] - saved[3, 1] - saved[2, 2] + saved[2, 1]
@@ -140,7 +149,7 @@ def _least_parameters(experiment: Experiment, shape: DataShape) -> int:
     return recurrent + samplernn.embedding * (NUM_LEVELS + samplernn.look_back * samplernn.width)
 
 
-def _saved_bytes(model: SoundModel, experiment: Experiment, shape: DataShape, *, rows: int, piece: int) -> int:
+def _saved_bytes(model: SoundModel, shape: DataShape, *, rows: int, frames: int, piece: int) -> int:
     """What autograd saves of the first piece of a batch: that one has the encoder's graph too."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     saved: dict[int, int] = {}
@@ -150,7 +159,7 @@ def _saved_bytes(model: SoundModel, experiment: Experiment, shape: DataShape, *,
         saved[storage.data_ptr()] = storage.nbytes()  # alive as long as the graph: no address comes twice
         return tensor
 
-    streams = {name: torch.zeros(rows, experiment.data.num_frames, width) for name, width in shape.stream_widths}
+    streams = {name: torch.zeros(rows, frames, width) for name, width in shape.stream_widths}
     levels = torch.zeros(rows, piece, dtype=torch.int64)
     with torch.autograd.graph.saved_tensors_hooks(keep, _as_it_is):
         conditioning = model.encode(streams)

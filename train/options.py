@@ -1,6 +1,7 @@
 """Options that the three train commands share, and what two of them mean: the device and its threads."""
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,16 @@ class _Category(click.ParamType[str]):
         if not _CATEGORY.fullmatch(str(value)):
             self.fail(f"{value!r} is not the name of a category, such as drum or water_flowing", param, ctx)
         return str(value)
+
+
+class FiniteRange(click.FloatRange):
+    """A range that NaN is not in: click's own lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        converted = super().convert(value, param, ctx)
+        if math.isnan(converted):
+            self.fail(f"{value} is not a number", param, ctx)
+        return converted
 
 
 _OPTIONS: Final = (

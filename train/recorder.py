@@ -14,10 +14,10 @@ from train.data import Examples
 from train.fit import Trainer, Update
 from train.journal import Journal
 from train.metrics.cross_entropy import split_loss
-from train.progress import Meter, as_time, print_line
+from train.progress import Meter, as_time, print_line, warn
 from vegas_data.config import canonical
 from vegas_data.store import Store
-from vegas_data.trained import LogEntry, RunInfo, read_log
+from vegas_data.trained import LOG, LogEntry, RunInfo, read_log
 
 SAVE_EVERY_S: Final = 60.0
 _LINES: Final = 100  # of the log, in a run that is not long
@@ -110,13 +110,18 @@ class Recorder:
 
 def tell_end(run: Store, info: RunInfo, *, made: int, as_json: bool) -> None:
     """Say on stdout what became of a finished run; ``made`` updates of it just now."""
-    last = read_log(run)[-1]
+    last = next(reversed(read_log(run)), None)
+    if last is None or last.step != info.num_steps:
+        warn(f"{run.path(LOG)}: lines were lost, it does not reach the end; the weights do")
+        last = None
     if as_json:
-        print_line({"done": {"run": info.name, "made": made, **canonical(last)}})
+        entry = {"step": info.num_steps} if last is None else canonical(last)
+        print_line({"done": {"run": info.name, "made": made, **entry}})
         return
-    validation = "" if last.val_nats is None else f", validation {last.val_nats:.3f} nats"
+    took, figures = "", ""
+    if last is not None:
+        validation = "" if last.val_nats is None else f", validation {last.val_nats:.3f} nats"
+        took = f" in {as_time(last.seconds)}"
+        figures = f", {last.nats:.3f} nats = {last.bits:.3f} bits{validation}"
     before = "" if made else " (finished before, nothing to do)"
-    click.echo(
-        f"{info.category}, {info.model}: {last.step} updates in {as_time(last.seconds)}{before}, "
-        f"{last.nats:.3f} nats = {last.bits:.3f} bits{validation}\n{run.root}"
-    )
+    click.echo(f"{info.category}, {info.model}: {info.num_steps} updates{took}{before}{figures}\n{run.root}")

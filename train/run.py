@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from train.config import Experiment, ModelKind, load_experiment
+from train.config import MAX_SEED, MAX_STEPS, Experiment, ModelKind, load_experiment
 from train.options import DeviceChoice, take_device, train_options
 from vegas_data.command import run_command
 from vegas_data.workspace import Workspace
@@ -24,8 +24,10 @@ from vegas_data.workspace import Workspace
     metavar="NAME|FILE",
     help="A shipped experiment (frame, seq, flow, demo) or a .toml file. [default: the one named like the model]",
 )
-@click.option("--steps", type=click.IntRange(1), help="Updates in all, in place of the experiment's: another run.")
-@click.option("--seed", type=click.IntRange(0), help="In place of the experiment's: another run.")
+@click.option(
+    "--steps", type=click.IntRange(1, MAX_STEPS), help="Updates in all, in place of the experiment's: another run."
+)
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="In place of the experiment's: another run.")
 @click.option("--batch-size", type=click.IntRange(1), help="In place of the experiment's: another run.")
 @click.option(
     "--checkpoint-every",

@@ -37,7 +37,8 @@ class Session:
 
     Raises:
         ShardError: no shards of this category, or damaged ones.
-        TrainError: they lack a stream of the experiment, or training does not fit into memory.
+        TrainError: they lack a stream of the experiment, its tiers do not fit them, or training does not fit into
+            memory.
     """
 
     def __init__(
@@ -59,6 +60,13 @@ class Session:
             raise TrainError(
                 f"{workspace.root}: {category}: the validation split has {self.validation.shape}, training {shape}",
                 remedy="run `vegas-data featurize` again",
+            )
+        coarsest = experiment.model.samplernn.frame_sizes[0]
+        if shape.samples_per_frame % coarsest:
+            raise TrainError(
+                f"{workspace.root}: {category}: video frames of {shape.samples_per_frame} audio samples are not whole "
+                f"nodes of {coarsest}",
+                remedy="change frame_sizes in the experiment's [model.samplernn]",
             )
         self.schedule = make_schedule(experiment, shape, len(self.examples))
         self.free = free_memory(device)

@@ -9,6 +9,7 @@ the temperature, the number of draws. Files are committed whole, a batch at a ti
 goes on where it was. ``drawing.py`` makes what they hold. Importing this imports no torch.
 """
 
+import hashlib
 import io
 import wave
 from collections.abc import Mapping, Sequence
@@ -24,14 +25,15 @@ from vegas_data.records import Split
 from vegas_data.shards.schema import ExampleMeta
 from vegas_data.shards.sound import FULL_SCALE
 from vegas_data.store import Store, sha256_of
-from vegas_data.trained import SOUNDS, Sound, SoundSet, read_record
+from vegas_data.trained import SOUNDS, Sound, SoundSet
 
 if TYPE_CHECKING:
     from train.data import Examples
     from train.models.sound import SoundModel
 
 SOUNDING: Final = 1  # version of the code that decides the sounds: raise it with every change that leads to others
-_HEADER_BYTES: Final = 44
+MAX_DRAWS: Final = 10_000
+TEMPERATURES: Final = (0.01, 100.0)  # below, float32 logits overflow; above, it is noise
 _SAMPLE_BYTES: Final = 2
 
 
@@ -49,8 +51,12 @@ class DrawOptions:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.draws < 1 or not 0 < self.temperature <= 100:
-            raise ValueError(f"draws {self.draws} and temperature {self.temperature} must be positive")
+        coldest, hottest = TEMPERATURES
+        if not 1 <= self.draws <= MAX_DRAWS or not coldest <= self.temperature <= hottest:  # nor NaN
+            raise ValueError(
+                f"draws must be in 1…{MAX_DRAWS} and the temperature in {coldest}…{hottest}, "
+                f"not {self.draws} and {self.temperature}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,17 +121,17 @@ def missing_batches(store: Store, planned: Sequence[PlannedSound], *, batch_size
     """The batches that hold a sound which is not there yet, or is damaged.
 
     Raises:
-        WorkspaceError: what is recorded of the latest sounds is damaged.
+        WorkspaceError: a side-car is damaged.
     """
-    recorded = _recorded(store)
     in_order = sorted(planned, key=lambda sound: (-sound.num_samples, sound.name))  # like lengths waste little
     batches = [in_order[first : first + batch_size] for first in range(0, len(in_order), batch_size)]
-    return [batch for batch in batches if not all(_is_whole(store, sound, recorded) for sound in batch)]
+    return [batch for batch in batches if not all(is_whole(store, sound.wav) for sound in batch)]
 
 
 def commit_sound(store: Store, sound: PlannedSound, pcm: npt.NDArray[np.int16]) -> None:
     """Put a sound in its place."""
-    store.commit_bytes(sound.wav, wav_bytes(pcm, sample_rate_hz=sound.sample_rate_hz))
+    content = wav_bytes(pcm, sample_rate_hz=sound.sample_rate_hz)
+    store.commit_artefact(sound.wav, content, {"sha256": hashlib.sha256(content).hexdigest()})
 
 
 def commit_set(
@@ -144,7 +150,7 @@ def commit_set(
             end_ms=sound.meta.end_ms,
             draw=sound.draw,
             wav=f"{sound.name}.wav",
-            sha256=sha256_of(store.path(sound.wav)),
+            sha256=str(store.side_car(sound.wav)["sha256"]),
             mp4=videos.get(sound.name, ""),
         )
         for sound in planned
@@ -185,7 +191,7 @@ def read_wav(store: Store, key: str, *, sha256: str) -> npt.NDArray[np.float32]:
         returns float32 [T].
 
     Raises:
-        TrainError: the file is not there. ChecksumMismatch: it is not the one that was made.
+        TrainError: the file is not there, or no wav file. ChecksumMismatch: it is not the one that was made.
     """
     if not store.exists(key):
         raise TrainError(f"{store.path(key)}: is missing", remedy="run `python -m train.generate` again")
@@ -195,20 +201,20 @@ def read_wav(store: Store, key: str, *, sha256: str) -> npt.NDArray[np.float32]:
 
 
 def read_pcm(store: Store, key: str) -> npt.NDArray[np.int16]:
-    """The audio samples of a file that ``commit_sound`` made: int16 [T]."""
-    with wave.open(str(store.path(key)), "rb") as file:
-        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16, copy=False)
+    """The audio samples of a file that ``commit_sound`` made: int16 [T].
+
+    Raises:
+        TrainError: it is no wav file any more.
+    """
+    try:
+        with wave.open(str(store.path(key)), "rb") as file:
+            return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16, copy=False)
+    except (wave.Error, EOFError) as error:
+        raise TrainError(
+            f"{store.path(key)}: not a wav file: {error}", remedy="delete it and run `python -m train.generate` again"
+        ) from None
 
 
-def _recorded(store: Store) -> dict[str, str]:
-    """sha256 of the sounds that the latest set names, by key."""
-    latest = read_record(store, SOUNDS, SoundSet)
-    return {} if latest is None else {f"{latest.folder}/{sound.wav}": sound.sha256 for sound in latest.sounds}
-
-
-def _is_whole(store: Store, sound: PlannedSound, recorded: Mapping[str, str]) -> bool:
-    """Files are committed whole; what happened to them since shows in their size, and once recorded in their sum."""
-    path = store.path(sound.wav)
-    if not path.is_file() or path.stat().st_size != _HEADER_BYTES + _SAMPLE_BYTES * sound.num_samples:
-        return False
-    return sound.wav not in recorded or recorded[sound.wav] == sha256_of(path)
+def is_whole(store: Store, key: str) -> bool:
+    """Whether a sound or video is there with the bytes that its side-car records; raises WorkspaceError."""
+    return store.has_artefact(key) and store.side_car(key).get("sha256") == sha256_of(store.path(key))

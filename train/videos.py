@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from train.sounds import read_pcm
+from train.sounds import is_whole, read_pcm
 from vegas_data.errors import MediaError, WorkspaceError
 from vegas_data.media.decode import iter_frames_at
 from vegas_data.media.mux import write_mp4
 from vegas_data.media.probe import MAX_FPS
 from vegas_data.records import Media
+from vegas_data.store import sha256_of
 from vegas_data.trained import build_record
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def write_videos(
     for sound in planned:
         if sound.draw:
             continue
-        if clips is not None and not store.exists(sound.mp4):
+        if clips is not None and not is_whole(store, sound.mp4):
             clip = clips.find(sound.meta)
             if clip is None:
                 say(f"{sound.name}: no video, for the clip it was cut from is not in {workspace.path('clips')}")
@@ -114,7 +115,7 @@ def write_videos(
                     raise
                 say(f"{sound.name}: no video: {error}")
                 continue
-        if store.exists(sound.mp4):
+        if store.has_artefact(sound.mp4):
             found[sound.name] = PurePosixPath(sound.mp4).name
     return found
 
@@ -140,7 +141,7 @@ def write_video(store: "Store", sound: "PlannedSound", clip: ClipFile) -> None:
             audio=pcm,
             sample_rate_hz=sound.sample_rate_hz,
         )
-        store.commit_file(sound.mp4, path)
+        store.commit_artefact(sound.mp4, path, {"sha256": sha256_of(path)})
 
 
 def _even(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import math
+import re
 import tomllib
 import types
 import typing
@@ -25,6 +26,7 @@ from vegas_data.errors import RecipeError
 T = TypeVar("T")
 OPERATIONAL: Final[Mapping[str, bool]] = types.MappingProxyType({"operational": True})
 DIGEST_LENGTH: Final = 12
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")  # JSON can spell half a character, and no file can hold it
 
 
 def shipped(relative: str) -> Path:
@@ -121,10 +123,13 @@ def _convert_scalar(kind: Any, value: Any) -> Any:
         except (ValueError, ZeroDivisionError):
             return None
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
-    if kind in (bool, int, str) and type(value) is kind:
-        return value
-    return None
+        try:
+            return float(value) if math.isfinite(value) else None
+        except OverflowError:  # an integer beyond all floats
+            return None
+    if type(value) is not kind or kind not in (bool, int, str):
+        return None
+    return None if kind is str and _SURROGATE.search(value) else value
 
 
 def _describe(kind: Any) -> str:

@@ -8,6 +8,7 @@ of the hits that Greatest Hits lists) is read the same way. No file: nobody know
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,7 +18,7 @@ from vegas_data.workspace import Workspace
 
 ONSETS: Final = "tables/onsets.csv"
 _HEADER: Final = ["video_id", "onset_ms"]
-_MAX_MS: Final = 10**9
+_MS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MAX_BYTES: Final = 256 * 2**20
 
 
@@ -50,7 +51,7 @@ def read_onsets(workspace: Workspace) -> dict[str, tuple[int, ...]] | None:
                 if row != _HEADER:
                     raise ManifestError(f"{path}, line 1: the columns are not {','.join(_HEADER)}", remedy=remedy)
                 continue
-            if len(row) != len(_HEADER) or not (row[1].isascii() and row[1].isdigit()) or int(row[1]) > _MAX_MS:
+            if len(row) != len(_HEADER) or not _MS.fullmatch(row[1]):
                 raise ManifestError(f"{path}, line {number}: not a video id and milliseconds", remedy=remedy)
             check_video_id(row[0])
             found.setdefault(row[0], set()).add(int(row[1]))

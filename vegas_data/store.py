@@ -83,7 +83,7 @@ class Store:
         """
         try:
             return json.loads(self.path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise WorkspaceError(
                 f"{self.path(key)}: unreadable: {error}", remedy="delete the file; the next run makes it anew"
             ) from None

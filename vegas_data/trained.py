@@ -7,7 +7,7 @@
       log.jsonl                                a LogEntry per line
       checkpoints/step-000000400.safetensors   with its side-car
       sounds.json                              SoundSet: the latest generated sounds
-      sounds/{digest}/{example id}-{draw}.wav  and .mp4, the example's pictures with this sound
+      sounds/{digest}/{example id}-{draw}.wav  and .mp4, the example's pictures with this sound; each with a side-car
       evaluation.json                          Evaluation
 
 A run's digest is that of everything that decides its weights. Whatever is read here is checked: unknown keys, wrong
@@ -274,7 +274,7 @@ def read_log(run: Store) -> tuple[LogEntry, ...]:
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is empty, or cut off
         try:
             table = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             table = None
         entries.append(build_record(LogEntry, table, where=f"{path}, line {number}"))
     return tuple(entries)

@@ -1,6 +1,7 @@
 """Checkpoints: what is saved comes back bit for bit, and what is damaged is said to be."""
 
 import json
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from train.checkpoint import (
     save_checkpoint,
 )
 from train.models.sound import SoundModel
-from vegas_data.errors import CheckpointCorrupt, NonFiniteLoss
+from vegas_data.errors import CheckpointCorrupt, NonFiniteLoss, WorkspaceError
 from vegas_data.store import Store, sha256_of
 
 KEY = checkpoint_key(7)
@@ -98,6 +99,26 @@ def test_the_two_newest_are_kept(run: Store, model: SoundModel) -> None:
     assert list_checkpoints(run) == [checkpoint_key(1_000_000_000), checkpoint_key(900)]
     files = sorted(path.name for path in run.path("checkpoints").iterdir())
     assert files == [f"step-{step}.safetensors{end}" for step in ("000000900", "1000000000") for end in ("", ".json")]
+
+
+def test_a_full_disk_is_said_and_the_checkpoint_before_stays(run: Store, model: SoundModel) -> None:
+    save_checkpoint(run, checkpoint_of(model, 3))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        with pytest.raises(WorkspaceError, match=r"step-000000007\.safetensors: cannot be written") as caught:
+            save_checkpoint(run, checkpoint_of(model))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "make room" in caught.value.remedy
+    assert list_checkpoints(run) == [checkpoint_key(3)]
+
+
+def test_files_of_other_names_are_not_unfinished_checkpoints(run: Store, model: SoundModel) -> None:
+    save_checkpoint(run, checkpoint_of(model))
+    run.commit_bytes("checkpoints/best.safetensors", b"somebody's own copy")
+    run.commit_bytes(checkpoint_key(9), b"cut off")
+    assert list_unfinished(run) == [checkpoint_key(9)]
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
@@ -186,6 +207,8 @@ ADAM = "adam.exp_avg.generator.mlp.output.bias"
         ({ADAM: torch.full((256,), torch.inf)}, "holds NaN"),
         ({"progress.step": torch.tensor(8)}, "it says that it is of step 8"),
         ({"state.context": None}, "holds a state of"),
+        ({"state.context": torch.full((2, 16), 256)}, "holds what is no level"),
+        ({"progress.nats_count": torch.tensor(-1)}, "nats_count is -1"),
         ({"state.hidden.1": None, "state.hidden.2": torch.zeros(2, 16)}, "holds a state of"),
     ],
 )

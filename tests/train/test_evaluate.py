@@ -14,7 +14,7 @@ from train.metrics import hearing
 from train.metrics.hearing import hear
 from train.quantize import dequantize
 from train.sounds import wav_bytes
-from vegas_data.errors import ShardError, TrainError
+from vegas_data.errors import ShardError, TrainError, WorkspaceError
 from vegas_data.onsets import write_onsets
 from vegas_data.shards.sound import to_int16
 from vegas_data.store import Store, sha256_of
@@ -67,6 +67,18 @@ def test_it_takes_the_sounds_that_are_there(trained: SoundBench, monkeypatch: py
     found = evaluation_of(trained)
     assert found.onsets is not None
     assert found.onsets.num_draws == 2
+
+
+@pytest.mark.parametrize(("key", "value"), [("temperature", -1.0), ("draw", -7), ("draw", 10**9)])
+def test_a_record_of_impossible_sounds_is_refused(trained: SoundBench, key: str, value: float) -> None:
+    trained.generate("--no-video")
+    path = trained.store.path("sounds.json")
+    record = json.loads(path.read_text())
+    for table in record["sounds"] if key == "draw" else [record]:
+        table[key] = value
+    path.write_text(json.dumps(record))
+    with pytest.raises(WorkspaceError, match=r"sounds\.json"):
+        trained.evaluate()
 
 
 def test_it_completes_a_set_that_lacks_examples(trained: SoundBench) -> None:

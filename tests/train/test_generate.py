@@ -36,9 +36,8 @@ def test_every_example_gets_its_draws(trained: SoundBench) -> None:
     made = trained.sounds
     assert [(sound.example_id, sound.draw) for sound in made.sounds] == [(name, d) for name in NAMES for d in (0, 1)]
     assert (made.split, made.seed, made.temperature, made.step, made.sample_rate_hz) == ("test", 0, 1.0, 2, 16_000)
-    assert sorted(contents(trained.folder)) == sorted(
-        [f"{name}-{draw}.wav" for name in NAMES for draw in (0, 1)] + [f"{name}-0.mp4" for name in NAMES]
-    )
+    files = [f"{name}-{draw}.wav" for name in NAMES for draw in (0, 1)] + [f"{name}-0.mp4" for name in NAMES]
+    assert sorted(contents(trained.folder)) == sorted(files + [f"{file}.json" for file in files])
     for sound, num_samples in zip(made.sounds, [n for n in NUM_SAMPLES for _ in (0, 1)], strict=True):
         path = trained.folder / sound.wav
         assert hashlib.sha256(path.read_bytes()).hexdigest() == sound.sha256
@@ -65,7 +64,7 @@ def test_what_else_is_in_the_batch_does_not_matter(trained: SoundBench, tmp_path
     trained.generate("--draws", "3", "--no-video", "--batch-size", "5")
     other.generate("--draws", "3", "--no-video", "--batch-size", "5", "--limit", "1")
     few, all_of_them = contents(other.folder), contents(trained.folder)
-    assert len(few) == 3
+    assert len(few) == 6, "three sounds with their side-cars"
     assert few.items() <= all_of_them.items()
     other.generate("--draws", "3", "--no-video", "--batch-size", "5")
     assert contents(other.folder) == all_of_them
@@ -120,7 +119,7 @@ def test_killed_and_started_again_it_makes_the_same_bytes(trained: SoundBench, t
     trained.generate(*arguments)
     other.kill_after_the_first_wav(*arguments)
     assert not other.store.exists("sounds.json")
-    there = list(other.store.root.glob("sounds/*/*.wav"))
+    there = [path.with_suffix("") for path in other.store.root.glob("sounds/*/*.wav.json")]
     assert 0 < len(there) < 6
     times = {path: path.stat().st_mtime_ns for path in there}
     code, lines, _ = other.finish("train.generate", *arguments)
@@ -179,6 +178,27 @@ def test_a_sound_that_changed_is_not_read(trained: SoundBench) -> None:
     trained.store.path(key).unlink()
     with pytest.raises(TrainError, match="is missing"):
         read_wav(trained.store, key, sha256="0" * 64)
+
+
+def test_damage_is_seen_whatever_the_latest_set_is(trained: SoundBench) -> None:
+    trained.generate()
+    before = contents(trained.folder)
+    for name in (f"{NAMES[0]}-0.wav", f"{NAMES[2]}-0.mp4"):
+        path = trained.folder / name
+        path.write_bytes(b"JUNK" + path.read_bytes()[4:])
+    first = trained.folder
+    trained.generate("--seed", "1", "--no-video")
+    assert contents(first) != before
+    trained.generate()
+    assert contents(trained.folder) == before
+
+
+@pytest.mark.parametrize("temperature", ["nan", "0", "1e-300", "101"])
+def test_temperatures_at_which_there_are_no_probabilities_are_refused(trained: SoundBench, temperature: str) -> None:
+    for command in (trained.generate, trained.evaluate):
+        with pytest.raises(click.UsageError) as caught:
+            command("--temperature", temperature)
+        assert "--temperature" in caught.value.format_message()
 
 
 def test_no_run_no_checkpoint_no_shards(trained: SoundBench) -> None:

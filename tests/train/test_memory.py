@@ -92,7 +92,7 @@ def test_four_small_forwards_give_the_large_one(kind: ModelKind) -> None:
     footprint = Footprint(experiment, shape)
     torch.manual_seed(0)
     model = memory.SoundModel(experiment.model, shape)
-    saved = memory._saved_bytes(model, experiment, shape, rows=6, piece=512)
+    saved = memory._saved_bytes(model, shape, rows=6, frames=experiment.data.num_frames, piece=512)
     units = 512 / footprint._unit
     predicted = (
         footprint._fixed + 6 * footprint._per_row + units * footprint._per_unit + 6 * units * footprint._per_both
@@ -130,6 +130,26 @@ def test_a_monstrous_model_is_refused_before_it_is_built() -> None:
     monster = replace(experiment, model=replace(experiment.model, samplernn=samplernn))
     with pytest.raises(TrainError, match="the model alone needs more than"):
         Footprint(monster, shape, free=2**40)
+
+
+def test_endless_examples_are_refused_before_they_are_made() -> None:
+    experiment, shape = demo()
+    endless = replace(experiment, data=replace(experiment.data, num_frames=10**12))
+    with pytest.raises(TrainError, match="features of 1000000000000 video frames") as caught:
+        Footprint(endless, shape, free=2**40)
+    assert "num_frames" in caught.value.remedy
+
+
+def test_a_node_as_long_as_the_only_frame_is_measured() -> None:
+    experiment, shape = demo()
+    samplernn = replace(experiment.model.samplernn, frame_sizes=(1024, 64), width=8)
+    short = replace(
+        experiment,
+        model=replace(experiment.model, samplernn=samplernn),
+        data=replace(experiment.data, num_frames=1),
+        train=replace(experiment.train, piece_samples=1024),
+    )
+    assert Footprint(short, shape).estimate(rows=2, piece=1024).activations > 0
 
 
 # --- what is free -----------------------------------------------------------------------------------------------------

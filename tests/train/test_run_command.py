@@ -7,9 +7,10 @@ import signal
 import time
 from pathlib import Path
 
+import click
 import pytest
 import torch
-from run_bench import RunBench, write_drums
+from run_bench import TOML, RunBench, write_drums
 from train_bench import KINDS, ShardBench
 
 from train.config import ModelKind
@@ -93,6 +94,20 @@ def test_a_finished_run_says_so(run_bench: RunBench, capsys: Capture) -> None:
     run_bench.run()
     assert "finished before" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_finished_run_whose_log_was_lost_claims_no_figures(run_bench: RunBench, kept: int, capsys: Capture) -> None:
+    run_bench.run()
+    log = run_bench.store().root / "log.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:kept]))
+    capsys.readouterr()
+    run_bench.run("--json")
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"done": {"run": run_bench.store().root.name, "made": 0, "step": 10}}
+    assert f"warning: {log}: lines were lost" in said.err
+    run_bench.run()
+    assert "10 updates (finished before, nothing to do)\n" in capsys.readouterr().out
 
 
 def test_the_latest_command_makes_its_run_the_current_one(run_bench: RunBench) -> None:
@@ -256,6 +271,28 @@ def test_a_loss_that_is_not_a_number_leaves_the_checkpoint_before(
         run_bench.run("--steps", "40", "--checkpoint-every", "2")
     assert caught.value.exit_code == 3
     assert [path.name for path in run_bench.checkpoints()] == [f"step-00000000{n}.safetensors" for n in (2, 4)]
+
+
+def test_weights_that_overflow_in_validation_are_no_bug_of_ours(run_bench: RunBench) -> None:
+    experiment = run_bench.folder / "wild.toml"
+    experiment.write_text(TOML.replace("learning_rate = 0.01", "learning_rate = 1e30"))
+    with pytest.raises(NonFiniteLoss, match=r"the loss of 1 examples is .*log\.jsonl"):
+        run_bench.run("--steps", "1", "--experiment", str(experiment))
+
+
+@pytest.mark.parametrize("sizes", ["[24, 8]", "[2048, 8]"])
+def test_tiers_that_do_not_fit_the_frames_are_refused(run_bench: RunBench, sizes: str) -> None:
+    experiment = run_bench.folder / "odd.toml"
+    experiment.write_text(TOML.replace("[64, 16]", sizes).replace("= 1024", "= 6144"))
+    with pytest.raises(TrainError, match="frames of 1024 audio samples are not whole nodes") as caught:
+        run_bench.run("--experiment", str(experiment))
+    assert "frame_sizes" in caught.value.remedy
+
+
+def test_a_seed_that_torch_cannot_hold_is_a_usage_error(run_bench: RunBench) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        run_bench.run("--seed", str(2**63))
+    assert "--seed" in caught.value.format_message()
 
 
 def test_too_little_memory_is_said_before_anything_is_written(

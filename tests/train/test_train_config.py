@@ -62,6 +62,9 @@ def test_an_unknown_experiment_is_answered_with_the_known() -> None:
         ("[train]\npiece_samples = 500", "multiple"),
         ("[train]\nlearning_rate = 0", "positive"),
         ("[train]\nclip_element = -1.0", "negative"),
+        ("[train]\nseed = 9223372036854775808", "seed in"),
+        ("[train]\nseed = -1", "seed in"),
+        ("[train]\nnum_steps = 1000000000000000000", "at most"),
     ],
 )
 def test_nonsense_is_refused(tmp_path: Path, text: str, message: str) -> None:

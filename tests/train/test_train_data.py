@@ -10,7 +10,16 @@ from train_bench import GRID, ShardBench
 
 from tests.vegas_data.shards.shard_bench import as_profile
 from train.config import DataConfig
-from train.data import Examples, TrainingExample, batches, collate, epoch_order, find_shards, repeat_example
+from train.data import (
+    Examples,
+    TrainingExample,
+    batch_sizes,
+    batches,
+    collate,
+    epoch_order,
+    find_shards,
+    repeat_example,
+)
 from train.quantize import quantize, to_wave
 from vegas_data.errors import ChecksumMismatch, SchemaMismatch, ShardError, TrainError, WorkspaceError
 from vegas_data.shards import Profile, read_shard
@@ -248,3 +257,12 @@ def test_a_shard_of_a_release_is_refused(drums: ShardBench, profile: Profile) ->
     with pytest.raises(TrainError, match=f"profile {profile}") as caught:
         Examples(shards, streams=STREAMS, config=CONFIG)
     assert "vegas-data featurize" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("num_examples", "batch_size"), [(26, 24), (5, 5), (1, 128), (7, 3), (129, 128), (8, 1)])
+def test_batches_are_as_few_as_may_be_and_alike_in_size(num_examples: int, batch_size: int) -> None:
+    sizes = batch_sizes(num_examples, batch_size)
+    assert sum(sizes) == num_examples
+    assert sizes[0] == max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+    assert (len(sizes) - 1) * batch_size < num_examples

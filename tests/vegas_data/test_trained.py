@@ -94,6 +94,9 @@ def _damage(path: tuple[str | int, ...], value: Any) -> bytes:
         _damage(("step",), "10"),
         _damage(("split",), "all"),
         _damage(("extra",), 1),
+        _damage(("checkpoint",), "\ud800"),
+        _damage(("temperature",), 10**400),
+        b"[" * 200_000,
         _damage(("sounds", 0, "wav"), "../../etc/passwd.wav"),
         _damage(("sounds", 0, "wav"), "a.exe"),
         _damage(("sounds", 0, "mp4"), "/x.mp4"),
@@ -112,5 +115,8 @@ def test_the_log_forgives_a_last_line_that_was_cut_off_and_no_other(tmp_path: Pa
     run.commit_bytes(LOG, f"{line}\n{line}\n{line[:20]}".encode())
     assert read_log(run) == (ENTRY, ENTRY)
     run.commit_bytes(LOG, f"{line}\n{line[:20]}\n{line}\n".encode())
+    with pytest.raises(WorkspaceError, match="line 2"):
+        read_log(run)
+    run.commit_bytes(LOG, f"{line}\n{'[' * 200_000}\n".encode())
     with pytest.raises(WorkspaceError, match="line 2"):
         read_log(run)

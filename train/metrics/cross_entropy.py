@@ -15,6 +15,7 @@ repeated frames, as in training.) A uniform guess is ln 256 = 5.545 nats = 8 bit
 Each piece is summed in float64: a sum of ten million float32 numbers would lose the third decimal.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from torch.nn.functional import cross_entropy
 
 from train.data import Batch, Examples, collate
 from train.models.sound import SoundModel
+from vegas_data.errors import NonFiniteLoss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,7 @@ def split_loss(
     Raises:
         ValueError: ``piece_samples`` is not a multiple of the coarsest tier's node.
         ShardError: a shard changed since it was proven.
+        NonFiniteLoss: the logits overflow, though no weight may be infinite.
     """
     if not len(examples):
         raise ValueError("no examples")
@@ -86,6 +89,11 @@ def split_loss(
             sum_all += nll_BT.sum()
             if advance is not None:
                 advance(nll_BT.numel())
+    if not math.isfinite(float(sum_all)):  # of all that was heard: the true part is in it
+        raise NonFiniteLoss(
+            f"the loss of {len(examples)} examples is {float(sum_all)}: the weights are too large",
+            remedy="train again with a lower learning_rate in the experiment",
+        )
     return CrossEntropy(
         num_examples=len(examples),
         num_samples=num_true,
