@@ -259,7 +259,7 @@ def batches(examples: Examples, *, batch_size: int, seed: int, epoch: int, start
         start: batches to leave out at the beginning, unread: where a run was interrupted.
     """
     order = iter(epoch_order(examples.keys, seed=seed, epoch=epoch))
-    for number, size in enumerate(batch_sizes(len(examples), batch_size)):
+    for number, size in enumerate(batch_sizes(len(examples.keys), batch_size)):
         indices = list(islice(order, size))
         if number >= start:
             yield collate([examples[index] for index in indices])
