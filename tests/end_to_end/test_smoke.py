@@ -296,7 +296,7 @@ def test_the_page_and_its_summary(smoke: Path, tmp_path: Path) -> None:
     shutil.copytree(smoke, tmp_path / "w")
     vegas_json("report", "--workspace", tmp_path / "w")
     summary = json.loads((tmp_path / "w" / "summary.json").read_text(encoding="utf-8"))
-    assert set(summary) == {"schema", "clips", "verify", "examples", "shards", "seconds"}
+    assert set(summary) == {"schema", "clips", "verify", "examples", "shards", "seconds", "train", "evaluate"}
     assert {shard["name"]: shard["sha256"] for shard in summary["shards"]} == {
         name.removesuffix(".json"): digest for name, digest in shard_digests(smoke).items()
     }

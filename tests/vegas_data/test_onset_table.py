@@ -30,7 +30,7 @@ def test_what_is_written_is_read(workspace: Workspace) -> None:
         (b"video_id,onset_ms\ndemo-a,99999999999\n", "line 2"),
         ("video_id,onset_ms\ndemo-a,٣\n".encode(), "line 2"),
         (b"video_id,onset_ms\ndemo-a\n", "line 2"),
-        (b"video_id,onset_ms\ndemo-a," + b"9" * 5_000 + b"\n", "line 2"),
+        (b"video_id,onset_ms\ndemo-a," + b"9" * 1_000 + b"\n", "line 2"),
         (b"video_id,onset_ms\n../../etc/passwd,1\n", "invalid video id"),
         (b"video_id,onset_ms\n\xff,1\n", "not a CSV table"),
         (b'video_id,onset_ms\n"demo-a,1\n', "not a CSV table"),
