@@ -35,7 +35,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -205,9 +206,9 @@ def place_bytes(path: Path, data: bytes, *, tmp: Path) -> None:
 def place_file(file: Path, path: Path) -> None:
     """Move a finished file to ``path`` (same file system) durably: fsync, rename, fsync of the folder."""
     file.chmod(0o644)
-    _fsync(file)
+    fsync(file)
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _fsync(path.parent.parent)
+        fsync(path.parent.parent)
     file.replace(path)
-    _fsync(path.parent)
+    fsync(path.parent)

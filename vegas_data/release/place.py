@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vegas_data.errors import ReleaseError, WorkspaceLocked
+from vegas_data.store import fsync
 
 RELEASES = "releases"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -87,16 +88,8 @@ def put_in_place(partial: Path, target: Path) -> None:
     for folder, _, files in os.walk(partial):
         for file in files:
             (Path(folder) / file).chmod(0o644)
-            _fsync(Path(folder) / file)
+            fsync(Path(folder) / file)
         Path(folder).chmod(0o755)
-        _fsync(Path(folder))
+        fsync(Path(folder))
     partial.rename(target)
-    _fsync(target.parent)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    fsync(target.parent)
