@@ -64,13 +64,13 @@ def test_the_demo_goes_from_a_url_to_a_release(tmp_path: Path) -> None:
     sums = (release / "SHA256SUMS").read_bytes()
     weights = {path: path.read_bytes() for path in workspace.rglob("*.safetensors")}
     assert len(weights) >= 2
-    again = vegas("demo", "--workspace", workspace)
+    again = vegas("demo", "--workspace", workspace, "--recipe", recipe)
     assert again.returncode == 0, again.stderr
     assert (release / "SHA256SUMS").read_bytes() == sums
     assert {path: path.read_bytes() for path in weights} == weights
 
     shutil.rmtree(workspace / "train")
     experiment.write_text(EXPERIMENT.replace("num_steps = 20", "num_steps = 0"), encoding="utf-8")
-    refused = vegas("demo", "--workspace", workspace)
+    refused = vegas("demo", "--workspace", workspace, "--recipe", recipe)
     assert refused.returncode == 3
     assert "num_steps" in refused.stderr
