@@ -1,5 +1,6 @@
 """The stages in order: the file to read first.
 
+    manifest    AudioSet's tables ─→ Clips, each with its place in a queue
     fetch       Clip ─→ Media        an mp4 of exactly the clip's span
     verify      Media ─→ scores ─→ Judgments ─→ Verdicts ─→ Examples
     featurize   Examples ─split─→ features ─→ Shards
@@ -11,18 +12,28 @@ digest and its place in the workspace, and handed to the driver. Every command o
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from vegas_data import demo, features, fetch, release, shards, verify
+from vegas_data import demo, features, fetch, listing, release, shards, verify
 from vegas_data.config import digest
 from vegas_data.context import Run
 from vegas_data.device import require_device
 from vegas_data.errors import ManifestError, ReleaseError, WorkspaceError
 from vegas_data.fetch import SourceOptions
-from vegas_data.manifest import CLIPS, write_manifest
+from vegas_data.manifest import (
+    CLIPS,
+    Table,
+    clips_of,
+    read_queues,
+    read_sources,
+    read_workspace_table,
+    table_of,
+    walk_queue,
+    write_table,
+)
 from vegas_data.onsets import write_onsets
 from vegas_data.records import Clip, Example, Media
 from vegas_data.run.driver import Summary, Work, in_part, pending_units
@@ -33,11 +44,50 @@ from vegas_data.training import Tell, TrainingOptions, train_models
 CORPUS, FETCH, VERIFY, FEATURIZE, SHARDS, TRAIN = "corpus", "fetch", "verify", "featurize", "shards", "train"
 
 
-# --- fetch ----------------------------------------------------------------------------------------------------
+# --- manifest -------------------------------------------------------------------------------------------------
 
 
-def new_manifest(run: Run, given: tuple[Clip, ...] | None) -> tuple[Clip, ...] | None:
-    """The clips to list from now on: the given ones, else the embedded corpus' own; None to keep what there is.
+def build_manifest(
+    run: Run,
+    folder: Path | None = None,
+    *,
+    priors: bool = False,
+    skip_bad_rows: bool = False,
+    bar: listing.Bar = listing.no_bar,
+) -> listing.Listing:
+    """The clips of all categories, from AudioSet's tables in a folder or, downloaded if need be, in the cache.
+
+    Raises:
+        WorkspaceError: the recipe brings its own corpus. ManifestError, FetchError: see ``listing``.
+    """
+    if run.recipe.corpus is not None:
+        raise _brings_its_own(run)
+    options = run.recipe.manifest or listing.ManifestOptions()
+    files = folder or listing.download_tables(options, priors=priors, bar=bar)
+    return listing.build_listing(options, run.categories.values(), files, skip_bad_rows=skip_bad_rows)
+
+
+def import_manifest(
+    run: Run, file: Path, *, form: listing.Form, skip_bad_rows: bool = False
+) -> tuple[listing.Listing, Mapping[str, int]]:
+    """The workspace's table with the clips of another list added; raises as ``build_manifest``."""
+    if run.recipe.corpus is not None:
+        raise _brings_its_own(run)
+    workspace, options = run.workspace, run.recipe.manifest or listing.ManifestOptions()
+    base = read_workspace_table(workspace, run.categories) if workspace.exists(CLIPS) else None
+    known = read_sources(workspace)
+    return listing.import_listing(
+        options, run.categories, base, file, form=form, skip_bad_rows=skip_bad_rows, known=known
+    )
+
+
+def _brings_its_own(run: Run) -> WorkspaceError:
+    message = f"{run.workspace.root}: the recipe {run.recipe.name} brings its own clips"
+    return WorkspaceError(message, remedy="give another --workspace, or another --recipe")
+
+
+def new_manifest(run: Run, given: Table | None) -> Table | None:
+    """The table to go by from now on: the given one, else the embedded corpus' own; None to keep what there is.
 
     Raises:
         WorkspaceError: the recipe brings a corpus, and the workspace lists clips that are not of it.
@@ -46,7 +96,7 @@ def new_manifest(run: Run, given: tuple[Clip, ...] | None) -> tuple[Clip, ...] |
         return given
     corpus = tuple(planned.clip for planned in truth_of_corpus(run))
     if not run.workspace.exists(CLIPS):
-        return corpus
+        return table_of(corpus)
     if set(run.manifest()) - set(corpus):
         raise WorkspaceError(
             f"{run.workspace.root}: lists other clips than the corpus of the recipe {run.recipe.name}",
@@ -55,42 +105,96 @@ def new_manifest(run: Run, given: tuple[Clip, ...] | None) -> tuple[Clip, ...] |
     return None
 
 
-def prepare_manifest(run: Run, given: tuple[Clip, ...] | None) -> None:
-    """Put a new table of clips into the workspace, if there is one."""
-    clips = new_manifest(run, given)
-    if clips is not None:
-        write_manifest(run.workspace, clips)
+def preview_manifest(run: Run, given: Table | None) -> tuple[Clip, ...] | None:
+    """The clips that ``prepare_manifest`` would list, without downloading anything; None to keep what there is."""
+    table = new_manifest(run, given)
+    options = run.recipe.manifest
+    if table is None and options is not None and not run.workspace.exists(CLIPS) and listing.tables_are_here(options):
+        table = build_manifest(run).table
+    return None if table is None else clips_of(table)
+
+
+def prepare_manifest(run: Run, given: Table | None, *, bar: listing.Bar = listing.no_bar) -> None:
+    """Put a table of clips into the workspace: a new one if there is one, else, where there is none, AudioSet's."""
+    table = new_manifest(run, given)
+    if table is not None:
+        write_table(run.workspace, table)
+    elif run.recipe.manifest is not None and not run.workspace.exists(CLIPS):
+        built = build_manifest(run, bar=bar)
+        write_table(run.workspace, built.table, built.sources)
+
+
+# --- fetch ----------------------------------------------------------------------------------------------------
 
 
 def fetch_work(run: Run, sources: tuple[SourceOptions, ...] = ()) -> Work:
     """Clip → Media. Without sources the work can be previewed, not done."""
-    options, workspace, corpus = run.recipe.fetch, run.workspace, corpus_digest(run)
-    stage_digest = fetch.fetch_digest(options, corpus)
-    stage = Stage[Clip](
+    workspace, stage = run.workspace, _fetch_stage(run, sources)
+    return Work(
+        stage=stage,
+        units=_in_queue(run, run.clips(), stage.digest),
+        is_done=lambda clip: fetch.is_fetched(workspace, stage.digest, clip),
+    )
+
+
+def _fetch_stage(run: Run, sources: tuple[SourceOptions, ...]) -> Stage[Clip]:
+    options, corpus = run.recipe.fetch, corpus_digest(run)
+    return Stage[Clip](
         name=FETCH,
-        digest=stage_digest,
-        make_worker=partial(fetch.make_fetcher, options, sources, workspace, corpus),
+        digest=fetch.fetch_digest(options, corpus),
+        make_worker=partial(fetch.make_fetcher, options, sources, run.workspace, corpus),
         deadline_s=options.deadline_s,
         max_attempts=options.max_attempts,
     )
-    return Work(
-        stage=stage,
-        units=run.clips(),
-        is_done=lambda clip: fetch.is_fetched(workspace, stage_digest, clip),
-    )
+
+
+def _in_queue(run: Run, clips: tuple[Clip, ...], stage_digest: str) -> tuple[Clip, ...]:
+    """Of ``clips`` those that the recipe's cap asks for as things stand: alive ones, those to try, and dead ones."""
+    options = run.recipe.manifest
+    if options is None or not options.cap:
+        return clips
+    table = read_workspace_table(run.workspace, run.categories) if run.listed is None else table_of(run.listed)
+    queues = read_queues(table, options.seed)
+    alive = {clip.id for clip in clips if fetch.is_fetched(run.workspace, stage_digest, clip)}
+    dead = set()
+    if not run.selection.again:
+        attempts = run.ledger.latest(FETCH, stage_digest).values()
+        dead = {last.unit for last in attempts if last.status == "rejected"} - alive
+    wanted = set(dead)
+    for category in run.wanted:
+        state = walk_queue(queues.get(category.name, ()), alive=alive, dead=dead, cap=options.cap)
+        wanted.update(state.taken, state.to_try)
+    return tuple(clip for clip in clips if clip.id in wanted)
 
 
 def run_fetch(run: Run) -> list[Summary]:
-    """Bring the selected clips here."""
-    pending = {unit.id for unit in pending_units(fetch_work(run), run.ledger, again=run.selection.again)}
+    """Bring the selected clips here; where the recipe has a cap, go on down the queues until enough are alive.
+
+    What failed in a way that may pass keeps its place in the queue until another run of the command.
+    """
+    summaries: list[Summary] = []
+    tried: set[str] = set()
+    while True:
+        work = fetch_work(run, run.recipe.sources)
+        work = replace(work, units=[clip for clip in work.units if clip.id not in tried])
+        pending = {unit.id for unit in pending_units(work, run.ledger, again=run.selection.again)}
+        if summaries and not pending:
+            return summaries
+        summaries += _fetch_round(run, work, pending)
+        tried |= pending
+        if run.recipe.manifest is None or run.selection.limit is not None or summaries[-1].counts["left"]:
+            return summaries
+
+
+def _fetch_round(run: Run, work: Work, pending: set[str]) -> list[Summary]:
     if not pending or run.recipe.corpus is None:
-        return [run.do(fetch_work(run, run.recipe.sources))]
+        return [run.do(work)]
     planned = [clip for clip in demo.plan_corpus(run.recipe.corpus) if clip.clip.id in pending]
     rendered = run.do_all(_corpus_work(run, run.recipe.corpus, planned))
     folder = run.workspace.path(demo.corpus_folder(run.recipe.corpus))
     with demo.serve(folder, planned) as url:
         local = tuple(replace(s, url=url) if s.name == demo.SOURCE else s for s in run.recipe.sources)
-        return [rendered, run.do(fetch_work(run, local))]
+        return [rendered, run.do(replace(work, stage=_fetch_stage(run, local)))]
 
 
 def _corpus_work(run: Run, options: demo.CorpusOptions, planned: Sequence[demo.PlannedClip]) -> Work:

@@ -12,6 +12,7 @@ from vegas_data.demo import CorpusOptions
 from vegas_data.errors import RecipeError
 from vegas_data.features import FeatureOptions
 from vegas_data.fetch import FetchOptions, SourceOptions
+from vegas_data.listing import ManifestOptions
 from vegas_data.shards import ShardOptions
 from vegas_data.split import SplitOptions
 from vegas_data.training import TrainingOptions
@@ -27,6 +28,7 @@ class Recipe:
     """One recipe.
 
     Args:
+        manifest: from which lists clips are drawn, and how many of a category; None where tables of clips are given.
         corpus: the embedded corpus to render and fetch from; only demo and test recipes have one.
         training: what the demo trains; decides nothing about the data.
     """
@@ -41,6 +43,8 @@ class Recipe:
     split: SplitOptions = field(default_factory=SplitOptions)
     features: FeatureOptions
     shards: ShardOptions = field(default_factory=ShardOptions)
+    # It enters the digest by itself, so that recipes without it keep the digest that they had before it existed.
+    manifest: ManifestOptions | None = field(default=None, metadata=OPERATIONAL)
     corpus: CorpusOptions | None = None
     training: TrainingOptions | None = field(default=None, metadata=OPERATIONAL)
 
@@ -51,7 +55,7 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Digest of everything in the recipe that decides results."""
-        return digest("recipe", self)
+        return digest("recipe", self, *(() if self.manifest is None else (self.manifest,)))
 
 
 def find_recipe(name_or_path: str) -> Path:

@@ -83,6 +83,7 @@ class Category:
         include: AudioSet ids whose clips are candidates. exclude: ids that do not select (no veto).
         heard_classes: AudioSet display names that a sound scorer counts as this target.
         seen_classes: ImageNet class indices that a picture scorer counts as this target.
+        vggsound_classes: labels of VGGSound whose clips are candidates when that list is imported.
         prompts: English phrases for zero-shot scorers.
         definition: what an annotator is told.
     """
@@ -93,6 +94,7 @@ class Category:
     exclude: tuple[str, ...] = ()
     heard_classes: tuple[str, ...] = ()
     seen_classes: tuple[int, ...] = ()
+    vggsound_classes: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     definition: str = ""
 

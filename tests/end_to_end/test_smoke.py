@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import shard_digests, vegas, vegas_json
+from vegas_data.config import shipped
 from vegas_data.store import sha256_of
 
 
@@ -152,7 +153,7 @@ def test_one_flipped_byte_is_found_and_its_example_named(smoke: Path, tmp_path: 
         (["fetch", "--recipe", "nonesuch"], 2, ["no recipe called 'nonesuch'", "smoke"]),
         (["fetch", "--recipe", "{misspelt}"], 2, ["misspelt.toml", "unknown key 'windw_ms'", "window_ms"]),
         (["fetch", "--manifest", "{hostile}"], 3, ["hostile.csv, line 2", "../../etc/passwd", "remedy"]),
-        (["fetch"], 3, ["no manifest yet", "--manifest"]),
+        (["fetch", "--dry-run"], 3, ["no manifest yet", "manifest build", "--manifest"]),
         (["verify", "--recipe", "smoke"], 3, ["no manifest yet"]),
         (["status"], 3, ["not a vegas-data workspace"]),
         (["fetch", "--part", "5/4"], 2, ["5/4"]),
@@ -342,3 +343,30 @@ def test_shards_that_are_not_of_the_tables_are_not_released(smoke: Path, tmp_pat
     side_car = next((tmp_path / "w" / "shards").rglob("*.tar.json"))
     side_car.unlink()
     assert "1 of " in vegas_json("release", "build", "--workspace", tmp_path / "w", expect=3)["message"]
+
+
+def test_a_cap_goes_on_down_the_queue_until_enough_are_alive(tmp_path: Path) -> None:
+    from vegas_data.categories import load_categories
+    from vegas_data.manifest import read_queues, read_workspace_table
+    from vegas_data.workspace import Workspace
+
+    recipe, workspace = tmp_path / "capped.toml", tmp_path / "w"
+    text = shipped("pipelines/smoke.toml").read_text(encoding="utf-8")
+    text = text.replace("drum = 3, dog = 1", "drum = 2, dog = 0").replace("gone_404 = 1", "gone_404 = 3")
+    place = ("--workspace", workspace, "--recipe", recipe)
+    recipe.write_text(text.replace("[fetch.cut]", "[manifest]\nseed = 1\ncap = 2\n\n[fetch.cut]"), encoding="utf-8")
+    planned = vegas_json("fetch", *place, "--dry-run")["stages"][0]
+    assert planned["outcomes"] == {"pending": 2}, "no more than the cap may need"
+
+    stages = [stage for stage in vegas_json("fetch", *place)["stages"] if stage["stage"] == "fetch"]
+    table = read_workspace_table(Workspace(workspace), load_categories(None))
+    (queue,) = read_queues(table, 1).values()
+    alive = [clip for clip in queue if "gone" not in clip][:2]
+    assert sorted(path.stem for path in (workspace / "clips").rglob("*.mp4")) == sorted(alive)
+    tried = queue[: queue.index(alive[-1]) + 1]
+    assert len(tried) > 2, "this seed has a dead clip before the second live one"
+    assert sum(stage["outcomes"].get("done", 0) for stage in stages) == 2
+    assert sum(stage["outcomes"].get("rejected", 0) for stage in stages) == len(tried) - 2
+
+    again = vegas_json("fetch", *place)["stages"]
+    assert [(stage["units"], stage["already_settled"]) for stage in again] == [(len(tried), len(tried))]

@@ -90,6 +90,13 @@ def test_no_class_means_two_categories() -> None:
         assert len(values) == len(set(values)), field
 
 
+def test_the_vggsound_classes_are_plain_names_of_that_list() -> None:
+    assert {name for name, category in CATEGORIES.items() if not category.vggsound_classes} == {"snoring"}
+    names = [name for category in CATEGORIES.values() for name in category.vggsound_classes]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z ,-]+", name) for name in names)
+
+
 def test_the_seen_classes_are_imagenet_indices() -> None:
     assert all(0 <= index < 1000 for category in CATEGORIES.values() for index in category.seen_classes)
     assert CATEGORIES["dog"].seen_classes == tuple(range(151, 269))
@@ -116,6 +123,8 @@ def test_the_sources_are_official_and_pinned() -> None:
         "class-labels",
         "qa-true-counts",
         "ontology",
+        "strong-eval",
+        "strong-train",
     ]
     assert len(sources) == len(table["source"])
     for row in sources.values():

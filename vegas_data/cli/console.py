@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import click
@@ -145,6 +145,19 @@ def print_rows(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     Console(highlight=False).print(table, markup=False)
 
 
+def print_listing(counts: dict[str, dict[str, int]]) -> None:
+    """Clips by category and origin as a table on stdout, with sums."""
+    origins = sorted({origin for by_origin in counts.values() for origin in by_origin})
+    names = tuple(origin or "(no origin)" for origin in origins)
+    rows = [
+        {"category": name, **{n: by.get(o, 0) for n, o in zip(names, origins, strict=True)}, "all": sum(by.values())}
+        for name, by in counts.items()
+    ]
+    total = {n: sum(by.get(o, 0) for by in counts.values()) for n, o in zip(names, origins, strict=True)}
+    rows.append({"category": "all", **total, "all": sum(total.values())})
+    print_rows(rows, ("category", *names, "all"))
+
+
 @contextmanager
 def download_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar for one download; told of (bytes so far, bytes in all or 0)."""
@@ -155,6 +168,11 @@ def download_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], Non
             bars.update(task, completed=done, total=total or None)
 
         yield tell
+
+
+def table_bar(*, quiet: bool) -> Callable[[str], AbstractContextManager[Callable[[int, int], None]]]:
+    """What draws a ``download_bar`` for each of several files, by name."""
+    return lambda name: download_bar(name, quiet=quiet)
 
 
 @contextmanager

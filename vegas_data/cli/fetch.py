@@ -20,6 +20,9 @@ from vegas_data.cli.options import selection_options, workspace_options
 def command(table: Path | None, **options: Any) -> int:
     """Bring clips here: an mp4 of exactly each clip's span.
 
+    A workspace without a table of clips gets one first, built from AudioSet's tables (see manifest build), if the
+    recipe names them.
+
     Every clip that cannot be had is recorded under its reason. Stop it at any moment and run it again to go on.
     Exit code 4: some clips failed in a way that may pass; 75: a host asked us to come back later.
 
@@ -27,17 +30,19 @@ def command(table: Path | None, **options: Any) -> int:
     """
     from vegas_data import pipeline
     from vegas_data.categories import load_categories
+    from vegas_data.cli.console import table_bar
     from vegas_data.cli.session import Place
     from vegas_data.cli.stage import run_verb
     from vegas_data.context import Run
-    from vegas_data.manifest import read_manifest
+    from vegas_data.manifest import read_table
     from vegas_data.run.driver import Summary
 
-    categories = load_categories(Place.take(dict(options)).find_categories())
-    given = None if table is None else read_manifest(table, categories)  # refused before anything is done
+    place = Place.take(dict(options))
+    categories = load_categories(place.find_categories())
+    given = None if table is None else read_table(table, categories)  # refused before anything is done
 
     def do(run: Run) -> list[Summary]:
-        pipeline.prepare_manifest(run, given)
+        pipeline.prepare_manifest(run, given, bar=table_bar(quiet=place.as_json))
         return pipeline.run_fetch(run)
 
-    return run_verb(options, do=do, plan=pipeline.fetch_work, listing=lambda run: pipeline.new_manifest(run, given))
+    return run_verb(options, do=do, plan=pipeline.fetch_work, listing=lambda run: pipeline.preview_manifest(run, given))

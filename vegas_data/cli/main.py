@@ -9,6 +9,7 @@ from vegas_data import __version__
 from vegas_data.command import run_command
 
 _VERBS: Final = {
+    "manifest": "manifest",
     "fetch": "fetch",
     "verify": "verify",
     "featurize": "featurize",

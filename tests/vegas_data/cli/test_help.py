@@ -48,7 +48,14 @@ def test_help_names_every_verb() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["fetch", "--help"], ["featurize", "--help"], ["release", "build", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["fetch", "--help"],
+        ["featurize", "--help"],
+        ["release", "build", "--help"],
+        ["manifest", "build", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
