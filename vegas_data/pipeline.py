@@ -27,6 +27,7 @@ from vegas_data.manifest import (
     CLIPS,
     Table,
     clips_of,
+    clips_to_try,
     read_queues,
     read_sources,
     read_workspace_table,
@@ -149,22 +150,24 @@ def _fetch_stage(run: Run, sources: tuple[SourceOptions, ...]) -> Stage[Clip]:
 
 
 def _in_queue(run: Run, clips: tuple[Clip, ...], stage_digest: str) -> tuple[Clip, ...]:
-    """Of ``clips`` those that the recipe's cap asks for as things stand: alive ones, those to try, and dead ones."""
+    """Of ``clips`` those that the recipe's cap asks for: settled ones, then those to try, heads of queues first."""
     options = run.recipe.manifest
     if options is None or not options.cap:
         return clips
     table = read_workspace_table(run.workspace, run.categories) if run.listed is None else table_of(run.listed)
-    queues = read_queues(table, options.seed)
+    names = {category.name for category in run.wanted}
+    queues = {name: queue for name, queue in read_queues(table, options.seed).items() if name in names}
+    by_id = {clip.id: clip for clip in clips}
     alive = {clip.id for clip in clips if fetch.is_fetched(run.workspace, stage_digest, clip)}
     dead = set()
     if not run.selection.again:
         attempts = run.ledger.latest(FETCH, stage_digest).values()
         dead = {last.unit for last in attempts if last.status == "rejected"} - alive
-    wanted = set(dead)
-    for category in run.wanted:
-        state = walk_queue(queues.get(category.name, ()), alive=alive, dead=dead, cap=options.cap)
-        wanted.update(state.taken, state.to_try)
-    return tuple(clip for clip in clips if clip.id in wanted)
+    settled = set(dead)
+    for queue in queues.values():
+        settled.update(walk_queue(queue, alive=alive, dead=dead, cap=options.cap).taken)
+    to_try = clips_to_try(queues, alive=alive, dead=dead, cap=options.cap)
+    return (*(clip for clip in clips if clip.id in settled), *(by_id[name] for name in to_try if name in by_id))
 
 
 def run_fetch(run: Run) -> list[Summary]:

@@ -368,5 +368,10 @@ def test_a_cap_goes_on_down_the_queue_until_enough_are_alive(tmp_path: Path) -> 
     assert sum(stage["outcomes"].get("done", 0) for stage in stages) == 2
     assert sum(stage["outcomes"].get("rejected", 0) for stage in stages) == len(tried) - 2
 
+    one = vegas_json("fetch", "--workspace", tmp_path / "one", "--recipe", recipe, "--limit", "1")["stages"][-1]
+    assert sum(one["outcomes"].get(status, 0) for status in ("done", "rejected")) == 1
+    first = [path.stem for path in (tmp_path / "one" / "clips").rglob("*.mp4")] + [f["unit"] for f in one["failures"]]
+    assert first == [queue[0]], "a limit begins at the head of the queue"
+
     again = vegas_json("fetch", *place)["stages"]
     assert [(stage["units"], stage["already_settled"]) for stage in again] == [(len(tried), len(tried))]
