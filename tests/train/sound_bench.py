@@ -100,9 +100,9 @@ class SoundBench:
         return process.returncode, [json.loads(line) for line in out.splitlines()], err
 
     def kill_after_the_first_wav(self, *more: str) -> None:
-        """Start ``train.generate`` and kill it once a wav is there."""
+        """Start ``train.generate`` and kill it once a wav and its side-car are there."""
         with self.start("train.generate", *more) as process:
-            while process.poll() is None and not list(self.store.root.glob("sounds/*/*.wav")):
+            while process.poll() is None and not list(self.store.root.glob("sounds/*/*.wav.json")):
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
