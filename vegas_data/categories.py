@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from vegas_data.config import load_table, read_toml, shipped
+from vegas_data.config import by_name, load_table, read_toml, shipped
 from vegas_data.errors import ManifestError, RecipeError
 from vegas_data.records import Category
 
@@ -26,12 +26,7 @@ def load_categories(path: Path | None = None) -> dict[str, Category]:
         table = load_table(_Table, read_toml(path), where=path.name)
     except ManifestError as error:
         raise RecipeError(f"{path}: {error}", remedy=error.remedy) from None
-    categories: dict[str, Category] = {}
-    for category in table.category:
-        if category.name in categories:
-            raise RecipeError(f"{path}: category {category.name!r} stands in it twice", remedy="delete one")
-        categories[category.name] = category
-    return categories
+    return by_name(table.category, path)
 
 
 def select_categories(categories: dict[str, Category], names: tuple[str, ...]) -> tuple[Category, ...]:

@@ -85,6 +85,26 @@ def load_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
         raise RecipeError(f"{where}: {error}", remedy="correct the value in the file") from None
 
 
+class Named(typing.Protocol):
+    """A row of a shipped table."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def by_name(rows: typing.Iterable[N], path: Path) -> dict[str, N]:
+    """The rows of the table in ``path`` by name, in its order; raises RecipeError if one stands there twice."""
+    found: dict[str, N] = {}
+    for row in rows:
+        if row.name in found:
+            raise RecipeError(f"{path}: {row.name!r} stands in it twice", remedy="delete one of the two entries")
+        found[row.name] = row
+    return found
+
+
 def _convert(kind: Any, value: Any, *, where: str) -> Any:
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):  # X | None: absent in the file means None

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
-from vegas_data.config import load_table, read_toml, shipped
+from vegas_data.config import by_name, load_table, read_toml, shipped
 from vegas_data.errors import RecipeError
 
 FIRST_FETCH: Final = "recorded at first fetch"
@@ -101,10 +101,7 @@ def load_registry(path: Path | None = None) -> dict[str, ModelEntry]:
     """
     path = path or shipped("manifests/models.toml")
     table = load_table(_Table, read_toml(path), where=path.name)
-    registry = {entry.name: entry for entry in table.model}
-    if len(registry) != len(table.model):
-        raise RecipeError(f"{path}: a name stands in it twice", remedy="delete one of the two entries")
-    return registry
+    return by_name(table.model, path)
 
 
 def select_model(registry: Mapping[str, ModelEntry], name: str) -> ModelEntry:

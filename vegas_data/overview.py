@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from vegas_data import demo, report, shards, trained, verify
+from vegas_data.clips import FETCH, clips_digest, fetched, truth_of_corpus
 from vegas_data.context import Run
 from vegas_data.errors import VegasError, WorkspaceError
 from vegas_data.manifest import CLIPS, read_clips
 from vegas_data.onsets import read_onsets
-from vegas_data.pipeline import FEATURIZE, FETCH, VERIFY, clips_digest, fetched, truth_of_corpus
+from vegas_data.pipeline import FEATURIZE, VERIFY
 from vegas_data.records import Clip, Example, Media, ShardInfo, Verdict, span_id
 from vegas_data.report.page import write_report
 from vegas_data.report.summary import summary

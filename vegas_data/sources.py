@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from vegas_data.config import load_table, read_toml, shipped, to_json
+from vegas_data.config import by_name, load_table, read_toml, shipped, to_json
 from vegas_data.download import Progress, download, part_file
-from vegas_data.errors import ChecksumMismatch, ManifestError, RecipeError
+from vegas_data.errors import ChecksumMismatch, ManifestError
 from vegas_data.models import FIRST_FETCH
 from vegas_data.store import SIDE_CAR, place_bytes, place_file, sha256_of
 
@@ -86,10 +86,7 @@ def load_sources(path: Path | None = None) -> dict[str, SourceEntry]:
     """
     path = path or shipped("manifests/sources.toml")
     table = load_table(_Table, read_toml(path), where=path.name)
-    entries = {entry.name: entry for entry in table.source}
-    if len(entries) != len(table.source):
-        raise RecipeError(f"{path}: a name stands in it twice", remedy="delete one of the two entries")
-    return entries
+    return by_name(table.source, path)
 
 
 def cache_folder() -> Path:

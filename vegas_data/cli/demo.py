@@ -30,9 +30,10 @@ def command(context: click.Context, /, workers: int | None, **options: Any) -> i
     """
     from vegas_data.cli.console import command_bars, print_findings, print_json, print_summary
     from vegas_data.cli.session import Place, default_workers, worst, writing
+    from vegas_data.clips import FETCH, prepare_manifest, run_fetch
     from vegas_data.context import Selection
     from vegas_data.overview import write_page
-    from vegas_data.pipeline import FETCH, prepare_manifest, run_featurize, run_fetch, run_training, run_verify
+    from vegas_data.pipeline import run_featurize, run_training, run_verify
 
     if context.get_parameter_source("workspace_path") is ParameterSource.DEFAULT:
         options["workspace_path"] = Path("demo-workspace")

@@ -28,7 +28,7 @@ def command(table: Path | None, **options: Any) -> int:
 
     Example: vegas-data fetch --category drum --limit 100
     """
-    from vegas_data import pipeline
+    from vegas_data import clips
     from vegas_data.categories import load_categories
     from vegas_data.cli.console import table_bar
     from vegas_data.cli.session import Place
@@ -42,7 +42,7 @@ def command(table: Path | None, **options: Any) -> int:
     given = None if table is None else read_table(table, categories)  # refused before anything is done
 
     def do(run: Run) -> list[Summary]:
-        pipeline.prepare_manifest(run, given, bar=table_bar(quiet=place.as_json))
-        return pipeline.run_fetch(run)
+        clips.prepare_manifest(run, given, bar=table_bar(quiet=place.as_json))
+        return clips.run_fetch(run)
 
-    return run_verb(options, do=do, plan=pipeline.fetch_work, listing=lambda run: pipeline.preview_manifest(run, given))
+    return run_verb(options, do=do, plan=clips.fetch_work, listing=lambda run: clips.preview_manifest(run, given))

@@ -36,7 +36,7 @@ def build(folder: Path | None, priors: bool, skip_bad_rows: bool, dry_run: bool,
 
     Example: vegas-data manifest build --from audioset
     """
-    from vegas_data import pipeline
+    from vegas_data import clips
     from vegas_data.cli.console import print_json, print_listing, table_bar
     from vegas_data.cli.session import Place, previewing, writing
     from vegas_data.context import Selection
@@ -45,7 +45,7 @@ def build(folder: Path | None, priors: bool, skip_bad_rows: bool, dry_run: bool,
 
     place = Place.take(options)
     with previewing(place, Selection()) if dry_run else writing(place, Selection()) as run:
-        made = pipeline.build_manifest(
+        made = clips.build_manifest(
             run, folder, priors=priors, skip_bad_rows=skip_bad_rows, bar=table_bar(quiet=place.as_json)
         )
         changes: dict[str, dict[str, int]] | None = {}
@@ -173,7 +173,7 @@ def import_(form: Any, file: Path, skip_bad_rows: bool, **options: Any) -> None:
 
     Example: vegas-data manifest import vggsound vggsound.csv
     """
-    from vegas_data import pipeline
+    from vegas_data import clips
     from vegas_data.cli.console import print_json, print_listing
     from vegas_data.cli.session import Place, writing
     from vegas_data.context import Selection
@@ -182,7 +182,7 @@ def import_(form: Any, file: Path, skip_bad_rows: bool, **options: Any) -> None:
 
     place = Place.take(options)
     with writing(place, Selection()) as run:
-        made, added = pipeline.import_manifest(run, file, form=form, skip_bad_rows=skip_bad_rows)
+        made, added = clips.import_manifest(run, file, form=form, skip_bad_rows=skip_bad_rows)
         write_table(run.workspace, made.table, made.sources)
     counts = count_clips(made.table)
     if place.as_json:

@@ -11,12 +11,12 @@ from tests.audioset_tables import BARK, CATEGORIES_TOML, DOG, DRUM, SNARE, SPEEC
 from tests.commands import vegas, vegas_json
 from vegas_data.categories import load_categories
 from vegas_data.cli.session import Place, writing
+from vegas_data.clips import build_manifest, prepare_manifest, preview_manifest
 from vegas_data.context import Selection
 from vegas_data.errors import ManifestError, WorkspaceError
 from vegas_data.listing import ManifestOptions, build_listing
 from vegas_data.manifest import CLIPS, read_table
 from vegas_data.manifest.compare import count_clips
-from vegas_data.pipeline import build_manifest, prepare_manifest, preview_manifest
 from vegas_data.sources import load_sources
 
 ROWS = f'-AAAAAAAAAA,0,10,"{DOG},{SPEECH}"\nBBBBBBBBBBB,0,10,{SNARE}\nCCCCCCCCCCC,0,10,{SPEECH}\n'
