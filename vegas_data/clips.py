@@ -7,6 +7,7 @@ Also what every later stage asks first: which clips are here, and what was plant
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,25 +16,26 @@ from typing import Final
 from vegas_data import demo, fetch, listing
 from vegas_data.context import Run
 from vegas_data.errors import WorkspaceError
-from vegas_data.fetch import SourceOptions
+from vegas_data.fetch import ANYONE, Access, SourceOptions
 from vegas_data.manifest import (
     CLIPS,
     Table,
     clips_of,
-    clips_to_try,
-    read_queues,
     read_sources,
     read_workspace_table,
     table_of,
-    walk_queue,
     write_table,
 )
 from vegas_data.records import Clip, Media
-from vegas_data.run.driver import Summary, Work, pending_units
+from vegas_data.run.driver import Work, pending_units
 from vegas_data.run.stage import Stage
+from vegas_data.run.summary import Summary
+from vegas_data.standing import ended_in, in_queue, short_of_cap
 
 CORPUS: Final = "corpus"
 FETCH: Final = "fetch"
+MEASURED_CLIPS: Final = 1000
+"""So many of the latest fetches say how long a clip takes."""
 
 
 # --- manifest -------------------------------------------------------------------------------------------------
@@ -119,76 +121,124 @@ def prepare_manifest(run: Run, given: Table | None, *, bar: listing.Bar = listin
 # --- fetch ----------------------------------------------------------------------------------------------------
 
 
-def fetch_work(run: Run, sources: tuple[SourceOptions, ...] = ()) -> Work:
+def fetch_work(run: Run, sources: tuple[SourceOptions, ...] = (), access: Access = ANYONE) -> Work:
     """Clip → Media. Without sources the work can be previewed, not done."""
-    workspace, stage = run.workspace, _fetch_stage(run, sources)
+    workspace, stage, retry = run.workspace, _fetch_stage(run, sources, access), run.selection.retry
+    clips = run.clips()
+    last = run.ledger.latest(FETCH, stage.digest)
+    units = in_queue(run, clips, here=clips_here(run, clips), last=last)
     return Work(
         stage=stage,
-        units=_in_queue(run, run.clips(), stage.digest),
+        units=ended_in(units, retry, last) if retry else units,
         is_done=lambda clip: fetch.is_fetched(workspace, stage.digest, clip),
     )
 
 
-def _fetch_stage(run: Run, sources: tuple[SourceOptions, ...]) -> Stage[Clip]:
+def _fetch_stage(run: Run, sources: tuple[SourceOptions, ...], access: Access) -> Stage[Clip]:
     options, corpus = run.recipe.fetch, corpus_digest(run)
     return Stage[Clip](
         name=FETCH,
         digest=fetch.fetch_digest(options, corpus),
-        make_worker=partial(fetch.make_fetcher, options, sources, run.workspace, corpus),
-        deadline_s=options.deadline_s,
+        make_worker=partial(fetch.make_fetcher, options, sources, run.workspace, corpus, access),
+        deadline_s=options.deadline_s + longest_wait_s(run, sources),
         max_attempts=options.max_attempts,
+        affinity=lambda clip: clip.video_id,
+        party=lambda clip: clip.source,
     )
 
 
-def _in_queue(run: Run, clips: tuple[Clip, ...], stage_digest: str) -> tuple[Clip, ...]:
-    """Of ``clips`` those that the recipe's cap asks for: settled ones, then those to try, heads of queues first."""
-    options = run.recipe.manifest
-    if options is None or not options.cap:
-        return clips
-    table = read_workspace_table(run.workspace, run.categories) if run.listed is None else table_of(run.listed)
-    names = {category.name for category in run.wanted}
-    queues = {name: queue for name, queue in read_queues(table, options.seed).items() if name in names}
-    by_id = {clip.id: clip for clip in clips}
-    alive = {clip.id for clip in clips if fetch.is_fetched(run.workspace, stage_digest, clip)}
-    dead = set()
-    if not run.selection.again:
-        attempts = run.ledger.latest(FETCH, stage_digest).values()
-        dead = {last.unit for last in attempts if last.status == "rejected"} - alive
-    settled = set(dead)
-    for queue in queues.values():
-        settled.update(walk_queue(queue, alive=alive, dead=dead, cap=options.cap).taken)
-    to_try = clips_to_try(queues, alive=alive, dead=dead, cap=options.cap)
-    return (*(clip for clip in clips if clip.id in settled), *(by_id[name] for name in to_try if name in by_id))
+def longest_wait_s(run: Run, sources: Iterable[SourceOptions]) -> float:
+    """How long a worker's turn at a source can take to come while the others wait for theirs."""
+    waiting = run.executor.workers * (run.selection.part[1] if run.selection.part else 1)
+    return max((fetch.longest_wait_s(source.pace_per_hour, waiting) for source in sources), default=0.0)
 
 
-def run_fetch(run: Run) -> list[Summary]:
+def clips_here(run: Run, clips: Iterable[Clip]) -> set[str]:
+    """Ids of the clips that have been fetched."""
+    stage_digest = clips_digest(run)
+    return {clip.id for clip in clips if fetch.is_fetched(run.workspace, stage_digest, clip)}
+
+
+def short_of_clips(run: Run) -> dict[str, int]:
+    """Category → how many clips it is short of the recipe's cap at the end of its queue, where it is short."""
+    clips, last = run.clips(), run.ledger.latest(FETCH, clips_digest(run))
+    short = short_of_cap(run, here=clips_here(run, clips), last=last)
+    return {name: missing for name, missing in short.items() if missing}
+
+
+def plan_fetch(run: Run, work: Work, *, workers: int, local: Path | None = None) -> fetch.FetchPlan:
+    """What ``run_fetch`` would ask for, and how long that takes at the very least; nobody is asked.
+
+    Raises:
+        RecipeError: a local folder cannot be used.
+    """
+    units = pending_units(work, run.ledger, again=run.selection.asks_again)[: run.selection.limit]
+    pending = {unit.id for unit in units}
+    clips = [clip for clip in work.units if clip.id in pending and isinstance(clip, Clip)]
+    seconds = run.ledger.seconds_of_done(FETCH, last=MEASURED_CLIPS)
+    return fetch.plan_fetch(clips, sources_to_ask(run, local), seconds=seconds, workers=workers)
+
+
+def run_fetch(run: Run, access: Access = ANYONE, local: Path | None = None) -> list[Summary]:
     """Bring the selected clips here; where the recipe has a cap, go on down the queues until enough are alive.
 
     What failed in a way that may pass keeps its place in the queue until another run of the command.
+
+    Args:
+        access: how this machine may reach the sources. local: a folder that is asked first for every video.
     """
     summaries: list[Summary] = []
     tried: set[str] = set()
+    sources = sources_to_ask(run, local)
     while True:
-        work = fetch_work(run, run.recipe.sources)
+        work = fetch_work(run, sources, access)
         work = replace(work, units=[clip for clip in work.units if clip.id not in tried])
-        pending = {unit.id for unit in pending_units(work, run.ledger, again=run.selection.again)}
+        pending = {unit.id for unit in pending_units(work, run.ledger, again=run.selection.asks_again)}
         if summaries and not pending:
             return summaries
-        summaries += _fetch_round(run, work, pending)
+        summaries += _fetch_round(run, work, pending, sources, access)
         tried |= pending
-        if run.recipe.manifest is None or run.selection.limit is not None or summaries[-1].counts["left"]:
+        if run.recipe.manifest is None or run.selection.limit is not None or summaries[-1].stopped:
             return summaries
 
 
-def _fetch_round(run: Run, work: Work, pending: set[str]) -> list[Summary]:
+def sources_to_ask(run: Run, local: Path | None) -> tuple[SourceOptions, ...]:
+    """The recipe's sources; before them, for the ids of each, the local folder if there is one."""
+    if local is None:
+        return run.recipe.sources
+    names = {source.name for source in run.recipe.sources} | {clip.source for clip in run.manifest()}
+    folder = str(local.absolute())
+    return (*(SourceOptions(name=n, kind="local", folder=folder) for n in sorted(names)), *run.recipe.sources)
+
+
+def _fetch_round(
+    run: Run, work: Work, pending: set[str], sources: tuple[SourceOptions, ...], access: Access
+) -> list[Summary]:
     if not pending or run.recipe.corpus is None:
         return [run.do(work)]
-    planned = [clip for clip in demo.plan_corpus(run.recipe.corpus) if clip.clip.id in pending]
-    rendered = run.do_all(_corpus_work(run, run.recipe.corpus, planned))
+    planned = [clip for clip in truth_of_corpus(run) if clip.clip.id in pending]
+    rendered = render_corpus(run, planned)
+    with reachable(run, planned, sources, access) as (given, allowed):
+        return [*rendered, run.do(replace(work, stage=_fetch_stage(run, given, allowed)))]
+
+
+@contextmanager
+def reachable(
+    run: Run, planned: Sequence[demo.PlannedClip], sources: tuple[SourceOptions, ...], access: Access
+) -> Iterator[tuple[tuple[SourceOptions, ...], Access]]:
+    """Where the sources are for the time of the block: the embedded corpus is served on this machine, no proxy."""
+    if run.recipe.corpus is None:
+        yield sources, access
+        return
     folder = run.workspace.path(demo.corpus_folder(run.recipe.corpus))
     with demo.serve(folder, planned) as url:
-        local = tuple(replace(s, url=url) if s.name == demo.SOURCE else s for s in run.recipe.sources)
-        return [rendered, run.do(replace(work, stage=_fetch_stage(run, local)))]
+        served = tuple(replace(s, url=url) if s.name == demo.SOURCE and s.kind != "local" else s for s in sources)
+        yield served, replace(access, proxy="", allow_private=True)
+
+
+def render_corpus(run: Run, planned: Sequence[demo.PlannedClip]) -> list[Summary]:
+    """Render what is not there yet of the embedded corpus."""
+    return [] if run.recipe.corpus is None else [run.do_all(_corpus_work(run, run.recipe.corpus, planned))]
 
 
 def _corpus_work(run: Run, options: demo.CorpusOptions, planned: Sequence[demo.PlannedClip]) -> Work:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from vegas_data import features, verify
 from vegas_data.device import require_device
 from vegas_data.errors import DeviceMissing, VegasError
+from vegas_data.media.confine import REMEDY_BWRAP, find_wall
 from vegas_data.media.sandbox import ffmpeg_version, find_ffmpeg
 from vegas_data.recipe import Recipe
 
@@ -29,6 +30,7 @@ def examine(recipe: Recipe) -> list[Check]:
     """Look for everything that ``recipe`` needs on this machine."""
     return [
         _try("ffmpeg", lambda: f"{ffmpeg_version()} at {find_ffmpeg()}"),
+        _sandbox(),
         _package("yt-dlp"),
         *_javascript(recipe),
         *_opencv(),
@@ -43,6 +45,16 @@ def _try(name: str, look: Callable[[], str]) -> Check:
         return Check(name=name, status="ok", message=look())
     except VegasError as error:
         return Check(name=name, status="missing", message=str(error), remedy=error.remedy)
+
+
+def _sandbox() -> Check:
+    try:
+        wall = find_wall()
+    except VegasError as error:
+        return Check(name="sandbox", status="missing", message=str(error), remedy=error.remedy)
+    if wall.program is not None:
+        return Check(name="sandbox", status="ok", message=f"limits, and bubblewrap at {wall.program}")
+    return Check(name="sandbox", status="note", message=f"limits only: {wall.reason}", remedy=REMEDY_BWRAP)
 
 
 def _package(name: str) -> Check:

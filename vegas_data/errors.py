@@ -8,15 +8,22 @@
     ├── DependencyMissing         dependency        5
     ├── WorkerDied                worker_died       4
     ├── FetchError                fetch             4
-    │   ├── VideoUnavailable      removed, private, region, age, members_only
-    │   ├── RateLimited           rate_limited      75    yes
-    │   └── TransferFailed        transfer_failed   4     yes
+    │   ├── VideoUnavailable      removed, private, account_terminated, region, age, members_only, live, copyright,
+    │   │                         format_missing, not_here
+    │   ├── Unclassified          unclassified      4
+    │   ├── RateLimited           rate_limited      75    yes    stops its source after 5 in a row
+    │   ├── BotCheck              bot_check         75    yes    stops its source after 3 in a row
+    │   ├── TransferFailed        transfer_failed   4     yes
+    │   ├── TimedOut              timed_out         4     yes
+    │   ├── ExtractorBroken       extractor_broken  5            stops its source after 3 in a row
+    │   └── JsRuntimeMissing      js_runtime_missing 5           stops the run
     ├── MediaError                media             3
-    │   ├── ProbeFailed           probe_failed
-    │   ├── DecodeFailed          decode_failed
+    │   ├── Unsupported           unsupported
+    │   ├── NoVideo               no_video
     │   ├── NoAudio               no_audio
-    │   ├── TooShort              too_short
-    │   ├── LimitExceeded         limit_exceeded
+    │   ├── NoSuchTime            no_such_time
+    │   ├── DecodeFailed          decode_failed
+    │   ├── LimitExceeded         too_large
     │   └── ResourcesExhausted    resources         4     yes
     ├── VerificationError         verification      3
     │   └── ScorerMissing         scorer_missing    5
@@ -33,14 +40,17 @@
 
 ``ValueError`` means the caller is wrong, ``VegasError`` that the world is wrong, ``assert`` that we are.
 A rejected window is data, not an error. A dead video or a broken file is the world's last word about a
-clip: the driver records it under its ``code`` and goes on; only a ``retryable`` error is tried again.
+clip: the driver records it under its ``code`` and goes on; only a ``retryable`` error is tried again. What is a
+host's or a tool's fault and not the clip's (``stops_after``) ends the work with that source when it comes so many times
+in a row; the clips stay where they were, in the queue.
 
 Exit codes: 0 done · 1 checks found something · 2 usage or configuration · 3 input missing or invalid ·
 4 finished, but some units failed and a retry could help · 5 a dependency is missing · 70 a bug of
 ours · 75 come back later · 130/143 interrupted.
 """
 
-from typing import Any, ClassVar, Final, Literal
+import signal
+from typing import Any, ClassVar, Final, Literal, get_args
 
 EXIT_OK: Final = 0
 EXIT_FINDINGS: Final = 1
@@ -51,7 +61,18 @@ EXIT_DEPENDENCY: Final = 5
 EXIT_BUG: Final = 70
 EXIT_LATER: Final = 75
 
-UnavailableReason = Literal["removed", "private", "region", "age", "members_only"]
+UnavailableReason = Literal[
+    "removed",
+    "private",
+    "account_terminated",
+    "region",
+    "age",
+    "members_only",
+    "live",
+    "copyright",
+    "format_missing",
+    "not_here",
+]
 
 
 class VegasError(Exception):
@@ -60,6 +81,8 @@ class VegasError(Exception):
     code: str = "error"
     exit_code: ClassVar[int] = EXIT_INPUT
     retryable: ClassVar[bool] = False
+    stops_after: ClassVar[int] = 0
+    """So many in a row stop all work with the same source; 0: never."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -132,12 +155,39 @@ class VideoUnavailable(FetchError):
         self.code = reason
 
 
-class RateLimited(FetchError):
-    """The host asked us to slow down. The clip is innocent."""
+class Unclassified(FetchError):
+    """The source refused in words that nobody here knows; the message holds them. Tried again by the next run."""
 
-    code = "rate_limited"
+    code = "unclassified"
+
+
+class HostRefuses(FetchError):
+    """The host wants fewer requests, or none, from us. The clip is innocent.
+
+    Args:
+        retry_after_s: how long the host asked us to stay away, if it said so.
+    """
+
     exit_code = EXIT_LATER
     retryable = True
+
+    def __init__(self, message: str, *, remedy: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimited(HostRefuses):
+    """The host asked us to slow down."""
+
+    code = "rate_limited"
+    stops_after = 5
+
+
+class BotCheck(HostRefuses):
+    """The host asks whether we are a person."""
+
+    code = "bot_check"
+    stops_after = 3
 
 
 class TransferFailed(FetchError):
@@ -147,16 +197,45 @@ class TransferFailed(FetchError):
     retryable = True
 
 
+class TimedOut(FetchError):
+    """Nothing came, or too slowly, until the time for it was up."""
+
+    code = "timed_out"
+    retryable = True
+
+
+class ExtractorBroken(FetchError):
+    """yt-dlp no longer understands the site: it has to be upgraded. The clip is innocent."""
+
+    code = "extractor_broken"
+    exit_code = EXIT_DEPENDENCY
+    stops_after = 3
+
+
+class JsRuntimeMissing(FetchError):
+    """yt-dlp needs a JavaScript runtime that is not here."""
+
+    code = "js_runtime_missing"
+    exit_code = EXIT_DEPENDENCY
+    stops_after = 1
+
+
 class MediaError(VegasError):
     """A media file is not what it has to be."""
 
     code = "media"
 
 
-class ProbeFailed(MediaError):
-    """No container or no picture could be recognised."""
+class Unsupported(MediaError):
+    """Not a container, or not a codec, that anything here can read."""
 
-    code = "probe_failed"
+    code = "unsupported"
+
+
+class NoVideo(MediaError):
+    """The file has no picture track."""
+
+    code = "no_video"
 
 
 class DecodeFailed(MediaError):
@@ -171,16 +250,16 @@ class NoAudio(MediaError):
     code = "no_audio"
 
 
-class TooShort(MediaError):
-    """What can be decoded is shorter than one window."""
+class NoSuchTime(MediaError):
+    """The source ends before the clip, or leaves less than a window of it."""
 
-    code = "too_short"
+    code = "no_such_time"
 
 
 class LimitExceeded(MediaError):
     """The file is larger, longer or wider than a clip may be."""
 
-    code = "limit_exceeded"
+    code = "too_large"
 
 
 class ResourcesExhausted(MediaError):
@@ -264,3 +343,38 @@ class NonFiniteLoss(TrainError):
     """The loss became NaN or infinite."""
 
     code = "non_finite_loss"
+
+
+class Interrupted(BaseException):
+    """The user stopped a stage by a signal. Not an error: nothing that handles errors may take it.
+
+    Args:
+        summary: what the stage came to, if it could still say so.
+    """
+
+    def __init__(self, signum: int, summary: Any = None) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+        self.signum = signum
+        self.summary = summary
+
+    @property
+    def exit_code(self) -> int:
+        """130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.signum
+
+
+def _codes_below(base: type[VegasError]) -> set[str]:
+    below = base.__subclasses__()
+    return set().union(*map(_codes_below, below)) if below else {base.code}
+
+
+CRASHED: Final = "crashed"
+"""The class of what is a bug of ours, or killed a worker."""
+CLIP_CLASSES: Final = tuple(
+    sorted(get_args(UnavailableReason) + tuple((_codes_below(FetchError) | _codes_below(MediaError)) - {"fetch"}))
+)
+"""Every class that a clip which could not be had may end in."""
+NOT_HERE: Final = "not_here"
+"""A local folder has never had the video, and no other place was named: nobody was asked."""
+GONE: Final = frozenset(get_args(UnavailableReason)) - {NOT_HERE}
+"""Those of them that say that the video is not to be had from where it was."""

@@ -14,7 +14,7 @@ from typing import Final
 from vegas_data.errors import WorkspaceError
 
 BUSY_TIMEOUT_S: Final = 60.0
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS attempts (
     code TEXT NOT NULL,
     message TEXT NOT NULL,
     remedy TEXT NOT NULL,
-    seconds REAL NOT NULL
+    seconds REAL NOT NULL,
+    at INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS attempts_by_unit ON attempts (stage, digest, unit, id);
 CREATE TABLE IF NOT EXISTS runs (
@@ -40,16 +41,19 @@ CREATE TABLE IF NOT EXISTS runs (
 COMMIT;
 """
 _INSERT: Final = """
-INSERT INTO attempts (stage, digest, unit, status, code, message, remedy, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO attempts (stage, digest, unit, status, code, message, remedy, seconds, at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_LATEST: Final = (
-    "SELECT unit, status, code, message, remedy, seconds FROM attempts WHERE id IN (SELECT max(id) FROM attempts"
-)
+_COLUMNS: Final = "unit, status, code, message, remedy, seconds"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """The latest attempt at one unit; ``status`` is done, rejected, failed, retry or crashed."""
+    """One attempt at one unit; ``status`` is done, rejected, failed, retry or crashed.
+
+    Args:
+        at: UTC milliseconds since 1970 when it ended; 0: nobody knows.
+    """
 
     unit: str
     status: str
@@ -57,6 +61,7 @@ class Attempt:
     message: str = ""
     remedy: str = ""
     seconds: float = 0.0
+    at: int = 0
 
 
 class Ledger:
@@ -79,14 +84,35 @@ class Ledger:
                 self._db.execute("PRAGMA synchronous = FULL")
                 if not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     self._db.executescript(_SCHEMA)
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            version = self._version()
+            if version == 1 and not read_only:
+                self._migrate()
+                version = self._version()
         except sqlite3.Error as error:
             raise self._broken(error) from None
-        if version != SCHEMA_VERSION:
+        if version not in ((1, SCHEMA_VERSION) if read_only else (SCHEMA_VERSION,)):
             raise WorkspaceError(
                 f"{path}: a ledger of version {version}, this version reads {SCHEMA_VERSION}",
                 remedy="use the version that made it, or delete the file: it is rebuilt from the artefacts",
             )
+
+        self._at = "at" if version > 1 else "0"
+
+    def _version(self) -> int:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def _migrate(self) -> None:
+        """From version 1, which did not say when. Killed in the middle it is version 1 as before."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            if self._version() == 1:  # nobody was faster
+                self._db.execute("ALTER TABLE attempts ADD COLUMN at INTEGER NOT NULL DEFAULT 0")
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
 
     def _broken(self, error: sqlite3.Error) -> WorkspaceError:
         return WorkspaceError(
@@ -108,6 +134,7 @@ class Ledger:
             attempt.message,
             attempt.remedy,
             attempt.seconds,
+            attempt.at,
         )
         try:
             self._db.execute(_INSERT, row)
@@ -125,21 +152,40 @@ class Ledger:
 
     def latest(self, stage: str, digest: str) -> dict[str, Attempt]:
         """The latest attempt at each unit of a stage, by unit."""
-        return self._query(f"{_LATEST} WHERE stage = ? AND digest = ? GROUP BY unit) ORDER BY unit", (stage, digest))
+        return self._latest("stage = ? AND digest = ?", (stage, digest))
 
-    def _query(self, query: str, values: tuple[str, ...]) -> dict[str, Attempt]:
+    def latest_of_all(self, stage: str) -> dict[str, Attempt]:
+        """The latest attempt at each unit of a stage whatever the digest, by unit."""
+        return self._latest("stage = ?", (stage,))
+
+    def _latest(self, which: str, values: tuple[str, ...]) -> dict[str, Attempt]:
+        newest = f"SELECT max(id) FROM attempts WHERE {which} GROUP BY unit"  # noqa: S608 - our own words
+        return {found.unit: found for found in self._attempts(f"id IN ({newest}) ORDER BY unit", values)}
+
+    def settled(self, stage: str) -> list[Attempt]:
+        """Every attempt of a stage, whatever the digest, that ended as done or rejected; in the order they ended."""
+        return self._attempts("stage = ? AND status IN ('done', 'rejected') ORDER BY id", (stage,))
+
+    def _attempts(self, which: str, values: tuple[str, ...]) -> list[Attempt]:
+        query = f"SELECT {_COLUMNS}, {self._at} FROM attempts WHERE {which}"  # noqa: S608 - our own words
         try:
             rows = self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._broken(error) from None
-        return {
-            unit: Attempt(unit=unit, status=status, code=code, message=message, remedy=remedy, seconds=seconds)
-            for unit, status, code, message, remedy, seconds in rows
-        }
+        return [
+            Attempt(unit=unit, status=status, code=code, message=message, remedy=remedy, seconds=seconds, at=at)
+            for unit, status, code, message, remedy, seconds, at in rows
+        ]
 
-    def latest_of_all(self, stage: str) -> dict[str, Attempt]:
-        """The latest attempt at each unit of a stage whatever the digest, by unit."""
-        return self._query(f"{_LATEST} WHERE stage = ? GROUP BY unit) ORDER BY unit", (stage,))
+    def seconds_of_done(self, stage: str, *, last: int) -> list[float]:
+        """Seconds that each of the ``last`` successful attempts at units of a stage took, whatever the digest."""
+        query = (
+            "SELECT seconds FROM attempts WHERE stage = ? AND status = 'done' AND seconds > 0 ORDER BY id DESC LIMIT ?"
+        )
+        try:
+            return [seconds for (seconds,) in self._db.execute(query, (stage, last))]
+        except sqlite3.Error as error:
+            raise self._broken(error) from None
 
     def seconds_by_stage(self) -> dict[str, float]:
         """Wall-clock seconds of each stage over all runs that settled at least one unit, in order of first run."""

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from vegas_data import demo, report, shards, trained, verify
@@ -19,6 +20,7 @@ from vegas_data.report.summary import summary
 from vegas_data.report.truth import endings
 from vegas_data.shards import Finding
 from vegas_data.split import split_examples
+from vegas_data.standing import stand
 from vegas_data.store import SIDE_CAR, Store
 from vegas_data.workspace import Workspace
 
@@ -38,11 +40,18 @@ def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
     result["verify"]["reasons"] = dict(sorted(Counter(v.reason for v in data.verdicts).items()))
     later = Counter(f"{failure.code} ({failure.stage})" for failure in data.failures if failure.stage != FETCH)
     result["later_failures"] = dict(sorted(later.items()))
+    last = run.ledger.latest(FETCH, clips_digest(run))
+    result["categories"] = [asdict(one) for one in stand(run, data.clips, here=set(data.media), last=last)]
     result["damaged"] = [trouble for model in data.trained for trouble in model.troubles]
     if with_failures:
+        waiting = [
+            report.Failure(clip_id=clip.id, code=last[clip.id].code, message=last[clip.id].message, stage=FETCH)
+            for clip in data.clips
+            if clip.id not in data.media and clip.id in last and last[clip.id].status == "retry"
+        ]
         result["failures"] = [
             {"clip": failure.clip_id, "stage": failure.stage, "reason": failure.code, "message": failure.message}
-            for failure in data.failures
+            for failure in sorted((*data.failures, *waiting), key=lambda f: (f.code, f.clip_id))
         ]
     return result
 

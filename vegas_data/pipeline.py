@@ -25,8 +25,9 @@ from vegas_data.device import require_device
 from vegas_data.errors import ManifestError, ReleaseError, WorkspaceError
 from vegas_data.onsets import write_onsets
 from vegas_data.records import Clip, Example
-from vegas_data.run.driver import Summary, Work, in_part, pending_units
+from vegas_data.run.driver import Work, in_part, pending_units
 from vegas_data.run.stage import Stage
+from vegas_data.run.summary import Summary
 from vegas_data.split import split_examples
 from vegas_data.training import Tell, TrainingOptions, train_models
 

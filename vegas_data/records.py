@@ -40,7 +40,8 @@ def check_video_id(video_id: str) -> str:
             f"invalid video id {video_id!r}: only A-Z a-z 0-9 _ and - may stand in an id (at most 64)",
             remedy="correct or delete the row; ids of other sources are escaped as {source}-{id}",
         )
-    if len(video_id) != YOUTUBE_ID_LENGTH and not _SOURCE.fullmatch(video_id.partition("-")[0]):
+    source, _, local_id = video_id.partition("-")
+    if len(video_id) != YOUTUBE_ID_LENGTH and not (local_id and _SOURCE.fullmatch(source)):
         raise ManifestError(
             f"invalid video id {video_id!r}: neither 11 characters (YouTube) nor {{source}}-{{id}}",
             remedy="prefix the id with its source, for instance local-holiday2019",
@@ -150,8 +151,11 @@ class Media:
     Args:
         end_ms: end of the clip's span as listed.
         sha256: of the mp4. fps: source frame rate as ``num/den``, kept.
-        duration_ms: what of the clip the source really had (less where the source ended early).
-        settings: digest of the cut's settings; tools: versions of what made it.
+        duration_ms: how long the file is: less than the span where the source ended early.
+        padding_ms: how much of that, at its end, is no more than the last picture held and silence.
+        origin: kind of source and formats it was cut from, such as ``youtube 136+140``.
+        settings: digest of the cut's settings; cut: those settings; tools: versions of what made it.
+        sound_fingerprint, picture_hashes: of what can be heard and seen, as text (docs/decisions/0013).
     """
 
     clip_id: str
@@ -168,7 +172,12 @@ class Media:
     sample_rate_hz: int
     num_samples: int
     settings: str
+    padding_ms: int = 0
+    origin: str = ""
+    cut: tuple[tuple[str, str], ...] = ()
     tools: tuple[tuple[str, str], ...] = ()
+    sound_fingerprint: str = ""
+    picture_hashes: str = ""
 
     @property
     def id(self) -> str:

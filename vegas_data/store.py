@@ -26,6 +26,7 @@ from vegas_data.config import to_json
 from vegas_data.errors import ChecksumMismatch, WorkspaceError, WorkspaceLocked
 
 SIDE_CAR: Final = ".json"
+LOCK: Final = "lock"
 _KEY: Final = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]*(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)*", re.ASCII)
 
 
@@ -163,7 +164,7 @@ class Store:
             WorkspaceLocked: another command holds it.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with self.flock("lock", fcntl.LOCK_EX):
+        with self.flock(LOCK, fcntl.LOCK_EX):
             shutil.rmtree(self.root / "tmp", ignore_errors=True)
             try:
                 yield

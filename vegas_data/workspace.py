@@ -13,13 +13,14 @@ workspace/
 import contextlib
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from vegas_data.config import to_json
 from vegas_data.errors import WorkspaceError
-from vegas_data.store import Store, place_bytes
+from vegas_data.store import LOCK, Store, place_bytes
 
 SCHEMA: Final = 1
 DESCRIPTION: Final = "workspace.json"
@@ -61,7 +62,7 @@ class Workspace(Store):
         if not (root / DESCRIPTION).exists():
             try:
                 root.mkdir(parents=True, exist_ok=True)
-                strangers = {path.name for path in root.iterdir()} - {RECIPE, "tmp", "lock"}
+                strangers = {path.name for path in root.iterdir()} - {RECIPE, "tmp", LOCK}
                 if strangers:
                     raise WorkspaceError(
                         f"{root}: holds other files ({', '.join(sorted(strangers)[:3])}) and is not a workspace",
@@ -74,6 +75,20 @@ class Workspace(Store):
                     f"{root}: cannot be written: {error.strerror}", remedy="give --workspace a writable folder"
                 ) from error
         return cls(root)
+
+    def abandon(self, *, ledger: str, keep_folder: bool) -> None:
+        """Remove a workspace in which nothing has been put yet; one that holds anything stays.
+
+        Args:
+            ledger: name of a file that may also stand there. keep_folder: leave the empty folder.
+        """
+        names = {path.name for path in self.root.iterdir()} - {"tmp"}
+        if names <= {DESCRIPTION, RECIPE, LOCK, ledger}:
+            shutil.rmtree(self.root / "tmp", ignore_errors=True)
+            for name in names:
+                (self.root / name).unlink()
+            if not keep_folder:
+                self.root.rmdir()
 
     @property
     def recipe_path(self) -> Path:
@@ -93,5 +108,5 @@ class Workspace(Store):
             with super().lock():
                 yield
             return
-        with self.flock("lock", fcntl.LOCK_SH), self.flock(f"lock-{part[0]}-of-{part[1]}", fcntl.LOCK_EX):
+        with self.flock(LOCK, fcntl.LOCK_SH), self.flock(f"lock-{part[0]}-of-{part[1]}", fcntl.LOCK_EX):
             yield

@@ -67,3 +67,47 @@ def test_a_ledger_of_another_version_is_not_called_damaged(tmp_path: Path) -> No
     db.close()
     with pytest.raises(WorkspaceError, match="version 7"):
         Ledger(path)
+
+
+VERSION_1 = """
+PRAGMA user_version = 1;
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY, stage TEXT NOT NULL, digest TEXT NOT NULL, unit TEXT NOT NULL, status TEXT NOT NULL,
+    code TEXT NOT NULL, message TEXT NOT NULL, remedy TEXT NOT NULL, seconds REAL NOT NULL
+);
+CREATE INDEX attempts_by_unit ON attempts (stage, digest, unit, id);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, stage TEXT NOT NULL, digest TEXT NOT NULL, units INTEGER NOT NULL, seconds REAL NOT NULL
+);
+INSERT INTO attempts VALUES (1, 's', 'd', 'old', 'rejected', 'removed', 'gone', '', 0.5);
+"""
+
+
+def test_a_ledger_of_version_1_is_read_as_it_is_and_migrated_by_the_first_writer(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    db = sqlite3.connect(path)
+    db.executescript(VERSION_1)
+    db.close()
+    before = path.read_bytes()
+    old = Attempt(unit="old", status="rejected", code="removed", message="gone", seconds=0.5, at=0)
+    with open_ledger(path, read_only=True) as reader:
+        assert reader.latest("s", "d") == {"old": old}
+    assert path.read_bytes() == before
+    new = Attempt(unit="new", status="done", seconds=1.5, at=1_750_000_000_123)
+    with open_ledger(path) as ledger, open_ledger(path) as other:
+        other.record("s", "d", new)
+        assert ledger.latest("s", "d") == {"new": new, "old": old}
+        assert ledger.settled("s") == [old, new]
+        assert ledger.seconds_of_done("s", last=9) == [1.5]
+
+
+def test_a_migration_that_fails_leaves_version_1(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    db = sqlite3.connect(path)
+    db.executescript(VERSION_1 + "ALTER TABLE attempts ADD COLUMN at TEXT;")  # in the way of ours
+    db.close()
+    with pytest.raises(WorkspaceError, match="duplicate column"):
+        Ledger(path)
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    db.close()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vegas_data.cli.console import print_status
 from vegas_data.cli.session import Place, writing
+from vegas_data.cli.status_text import print_status
 from vegas_data.config import canonical
 from vegas_data.context import Run, Selection
 from vegas_data.errors import ManifestError

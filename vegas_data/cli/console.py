@@ -1,5 +1,6 @@
-"""What a person sees: a progress bar on a terminal, plain lines elsewhere, and tables of results. All on stderr;
-stdout is for results, so that ``--json`` can be piped.
+"""What a person sees when a command ends: tables of results on stdout, what went wrong on stderr.
+
+The course of a stage is in ``progress``; the bars here are of downloads and of commands that run side by side.
 """
 
 import json
@@ -7,58 +8,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
-from vegas_data.run.driver import Summary
-from vegas_data.run.stage import Outcome
+from vegas_data.cli.progress import SAID_EVERY_S, in_time
+from vegas_data.run.summary import Summary
 
 SHOWN_FAILURES = 10
-SAID_EVERY_S = 20.0
-
-
-class Bars:
-    """A stage's progress: one bar with counts and time left; without a terminal one line at start and end."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
-        self._bars: RichProgress | None = None
-        self._task = TaskID(0)
-        self._bad = 0
-
-    def start(self, stage: str, total: int) -> None:
-        self._bad = 0
-        if not total:
-            return
-        if not self._console.is_terminal:
-            self._console.print(f"{stage}: {total} to do")
-            return
-        self._bars = RichProgress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
-        self._bars.start()
-        self._task = self._bars.add_task(stage, total=total, note="")
-
-    def advance(self, outcome: Outcome) -> None:
-        self._bad += outcome.status != "done"
-        if self._bars is not None:
-            self._bars.update(self._task, advance=1, note=f"{self._bad} not done" if self._bad else "")
-
-    def finish(self) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
+S_PER_HOUR = 3600
 
 
 def print_json(value: Any) -> None:
@@ -72,6 +35,15 @@ def print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.counts.items())) or "nothing to do"
     before = f" ({summary.already} settled before)" if summary.already else ""
     console.print(f"[bold]{summary.stage}[/]: {counts}{before} in {summary.seconds:.1f} s")
+    for stop in summary.stopped:
+        who = f"{stop.party}: asked nothing more in this run: " if stop.party else "stopped: "
+        console.print(f"  {who}{stop.message}", markup=False, soft_wrap=True)
+        if stop.remedy:
+            console.print(f"  remedy: {stop.remedy}", markup=False, soft_wrap=True)
+    if summary.come_back_after_s is not None:
+        at = datetime.now().astimezone() + timedelta(seconds=summary.come_back_after_s)
+        when = f"{at:%H:%M}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
+        console.print(f"  come back at {when} (in {in_time(summary.come_back_after_s)})")
     if not summary.failures:
         return
     for attempt in summary.failures[:SHOWN_FAILURES]:
@@ -83,46 +55,34 @@ def print_summary(summary: Summary) -> None:
         console.print(f"  … and {len(summary.failures) - SHOWN_FAILURES} more: vegas-data status --failures")
 
 
-def print_status(result: dict[str, Any]) -> None:
-    """A workspace's state as a small table."""
-    console = Console(highlight=False)
-    clips, verify, examples = result["clips"], result["verify"], result["examples"]
-    recipe = result["recipe"]
-    table = Table(box=None, pad_edge=False, show_header=False, title_justify="left")
-    table.add_row("workspace", f"{result['workspace']} (recipe {recipe['name']}, {recipe['digest']})")
-    reasons = ", ".join(f"{n} {code}" for code, n in clips["failed"].items()) or "none failed"
-    table.add_row("clips", f"{clips['listed']} listed, {clips['fetched']} fetched; {reasons}")
-    verdicts = f"{verify['accepted']} accepted, {verify['rejected']} rejected, {verify['undecided']} undecided"
-    table.add_row("windows", f"{verify['windows']}: {verdicts} (uncalibrated)")
-    if result["later_failures"]:
-        table.add_row("gave up", ", ".join(f"{n} {what}" for what, n in result["later_failures"].items()))
-    by_category = ", ".join(f"{n} {name}" for name, n in examples["by_category"].items() if n)
-    table.add_row(
-        "examples", f"{examples['count']}, {examples['hours']:.2f} h" + (f": {by_category}" if by_category else "")
-    )
-    table.add_row(
-        "shards", f"{len(result['shards'])} with {sum(shard['examples'] for shard in result['shards'])} examples"
-    )
-    for category, models in result["train"].items():
-        told = [_describe_model(name, one, result["evaluate"].get(category, {})) for name, one in models.items()]
-        table.add_row(f"models, {category}", "\n".join(told))
-    for trouble in result["damaged"]:
-        table.add_row("damaged", trouble)
-    console.print(table, markup=False)
-    for failure in result.get("failures", ()):
-        reason = failure["message"].removeprefix(f"{failure['clip']}: ")
-        console.print(f"{failure['clip']}  {failure['reason']}: {reason}", markup=False, soft_wrap=True)
+def print_plan(plan: dict[str, Any]) -> None:
+    """What a fetch would ask for, and how long that takes."""
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    if not plan["clips"]:
+        return
+    if plan["local_clips"]:
+        console.print(f"  {plan['local_clips']:,} clips from a local folder, as far as they lie there")
+    console.print(f"  {plan['clips'] - plan['local_clips']:,} clips of {plan['videos']:,} videos to ask for")
+    for source in plan["sources"]:
+        pace = "no limit of its own"
+        if source["videos_per_hour"]:
+            pace = f"at {source['videos_per_hour']:,g} an hour: {in_time(source['pace_hours'] * S_PER_HOUR)}"
+        console.print(f"  {source['source']}: {source['videos']:,} videos, {pace}", markup=False)
+    if plan["seconds_per_clip"] is None:
+        console.print("  no clip fetched here so far: time per clip not known")
+    else:
+        work = in_time(plan["work_hours"] * S_PER_HOUR)
+        per_clip = f"{plan['seconds_per_clip']:.1f} s a clip (median of {plan['measured_clips']} here)"
+        console.print(f"  {per_clip}, {plan['workers']} at a time: {work}")
+    if plan["hours"] is not None:
+        console.print(f"  so at least {in_time(plan['hours'] * S_PER_HOUR)}")
 
 
-def _describe_model(name: str, trained: dict[str, Any], scores: dict[str, Any]) -> str:
-    """One trained model in a line: how far it is, and what is known of it."""
-    words = [f"{name}: {trained['steps']} updates" + (" on other shards than those of now" if trained["stale"] else "")]
-    if trained["test_nats"] is not None:
-        words.append(f"test loss {trained['test_nats']:.2f} nats")
-    if name in scores:
-        score = scores[name]
-        words.append(f"onset F1 {score['onset_f1']:.2f} ({score['onset_f1_shuffled']:.2f} shuffled)")
-    return ", ".join(words)
+def print_short(short: dict[str, int]) -> None:
+    """Categories whose queue ends before the cap."""
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    for category, missing in short.items():
+        console.print(f"  {category}: {missing:,} clips short of the cap at the end of its queue", markup=False)
 
 
 def print_findings(checked: dict[str, int], findings: list[Any]) -> None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def command(context: click.Context, /, workers: int | None, **options: Any) -> int:
     """Do the main job on the embedded corpus: from a URL to shards, three models, their sound and a release.
 
-    The corpus is rendered from real photographs and recordings, with planted faults whose truth is known; the real
-    yt-dlp fetches it from a server on this machine. Three small models learn from the shards and make sound for videos
-    they have not seen; a page shows all of it. Exit code 1: a planted fault did not end as it must, or the release
+    The corpus is rendered from real photographs and recordings, with planted faults whose truth is known, and
+    fetched from a server on this machine. Three small models learn from the shards and make sound for videos they have
+    not seen; a page shows all of it. Exit code 1: a planted fault did not end as it must, or the release
     fails its own check.
 
     Example: vegas-data demo

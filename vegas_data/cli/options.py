@@ -56,6 +56,22 @@ def workspace_options(function: F) -> F:
     return function
 
 
+def access_options(function: F) -> F:
+    """``--cookies``, ``--proxy``, ``--allow-private``."""
+    for decorator in (
+        click.option("--allow-private", is_flag=True, help="Also ask hosts that are not on the public internet."),
+        click.option("--proxy", default="", metavar="URL", help="Ask for everything through this proxy."),
+        click.option(
+            "--cookies",
+            type=click.Path(path_type=Path, dir_okay=False, exists=True),
+            metavar="FILE",
+            help="Cookies of a browser (Netscape format) that only you may read (chmod 600).",
+        ),
+    ):
+        function = decorator(function)
+    return function
+
+
 def selection_options(function: F) -> F:
     """``--category``, ``--limit``, ``--part``, ``--again``, ``--dry-run``, ``--workers``."""
     for decorator in (

@@ -1,11 +1,11 @@
-"""``vegas-data release build | check``."""
+"""``vegas-data release build | check | availability``."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from vegas_data.cli.options import json_option, workspace_options
+from vegas_data.cli.options import access_options, json_option, workspace_options
 from vegas_data.errors import EXIT_FINDINGS, EXIT_OK, ReleaseError
 
 
@@ -100,3 +100,38 @@ def check(folder: Path, as_json: bool) -> int:
     else:
         print_findings(checked, findings)
     return EXIT_FINDINGS if findings else EXIT_OK
+
+
+@command.command("availability")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.parquet",
+    help="Where to write it. [default: WORKSPACE/tables/availability.parquet]",
+)
+@click.option(
+    "--diff",
+    nargs=2,
+    metavar="A B",
+    help="Write nothing: say what changed between two dates (2026-08-01) or two such files.",
+)
+@click.option("--check", "ask", is_flag=True, help="First ask the hosts again; nothing is brought.")
+@click.option("--category", "category_names", multiple=True, help="Ask for this category only; may be repeated.")
+@click.option("--limit", type=click.IntRange(1), help="Ask for so many clips, those asked for longest ago.")
+@click.option("--workers", type=click.IntRange(0, 1024), help="Worker processes. [default: one per core]")
+@access_options
+@workspace_options
+def availability(output: Path | None, diff: tuple[str, str] | None, ask: bool, **options: Any) -> int:
+    """Write the link-rot ledger: one row for every time that a clip came or was refused for good, with its class.
+
+    What is a host's or the network's fault stands in no row: it says nothing about a video.
+
+    Example: vegas-data release availability --diff 2026-08-01 2026-09-01
+    """
+    from vegas_data.cli.availability import ask_again, show_changes, write_ledger
+
+    if diff is not None and (ask or output is not None):
+        raise click.UsageError("--diff only compares: it goes with neither --check nor --output")
+    if diff is not None:
+        return show_changes(diff, options)
+    return ask_again(output, options) if ask else write_ledger(output, options)

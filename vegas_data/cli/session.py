@@ -11,13 +11,15 @@ from typing import Any, Final
 import click
 
 from vegas_data.categories import load_categories, select_categories
-from vegas_data.cli.console import Bars
+from vegas_data.cli.progress import Bars
 from vegas_data.context import Run, Selection
-from vegas_data.errors import EXIT_OK
+from vegas_data.errors import EXIT_DEPENDENCY, EXIT_LATER, EXIT_OK, Interrupted
+from vegas_data.fetch import Access
+from vegas_data.fetch.cookies import read_cookies
 from vegas_data.ledger import open_ledger
 from vegas_data.recipe import DEFAULT, Recipe, find_recipe, load_recipe
-from vegas_data.run.driver import Summary
 from vegas_data.run.executors import Executor, PoolExecutor, SerialExecutor
+from vegas_data.run.summary import Summary
 from vegas_data.workspace import DESCRIPTION, RECIPE, Workspace
 
 LEDGER: Final = "ledger.sqlite"
@@ -62,19 +64,37 @@ def make_executor(workers: int | None) -> Executor:
     return PoolExecutor(workers or default_workers())
 
 
+def count_workers(workers: int | None) -> int:
+    """How many units ``--workers`` works on at a time."""
+    return 1 if workers == 0 else workers or default_workers()
+
+
 def default_workers() -> int:
     """One for each core that we may use."""
     return len(os.sched_getaffinity(0))
 
 
 def take_selection(options: dict[str, Any]) -> Selection:
-    """Take ``--category``, ``--part``, ``--limit`` and ``--again`` out of a command's keyword arguments."""
+    """Take the options that select units out of a command's keyword arguments."""
     return Selection(
         categories=tuple(options.pop("category_names", ())),
         part=options.pop("part", None),
         limit=options.pop("limit", None),
         again=options.pop("again", False),
+        retry=tuple(options.pop("retry", ())),
     )
+
+
+def take_access(options: dict[str, Any]) -> Access:
+    """Take ``--cookies``, ``--proxy`` and ``--allow-private`` out of a command's keyword arguments.
+
+    Raises:
+        RecipeError: the cookies file cannot be used; said before anything is done.
+    """
+    access = Access(**{name: options.pop(name) for name in Access.__dataclass_fields__})
+    if access.cookies is not None:
+        read_cookies(access.cookies)
+    return access
 
 
 @contextmanager
@@ -91,21 +111,45 @@ def writing(place: Place, selection: Selection, workers: int | None = None) -> I
     categories = load_categories(table)
     select_categories(categories, selection.categories)  # an unknown one is refused before anything is done
     files = {RECIPE: path.read_bytes()} | ({CATEGORIES: table.read_bytes()} if table else {})
-    workspace = Workspace.create(place.workspace_path, files[RECIPE].decode())
-    with workspace.lock(part=selection.part), open_ledger(workspace.path(LEDGER)) as ledger:
-        yield Run(
-            workspace=workspace,
-            recipe=recipe,
-            categories=categories,
-            ledger=ledger,
-            executor=make_executor(workers),
-            progress=Bars(quiet=place.as_json),
-            selection=selection,
-        )
-        for key, content in files.items():
-            if not workspace.exists(key) or workspace.path(key).read_bytes() != content:
-                workspace.commit_bytes(key, content)
-                click.echo(f"{workspace.root} now remembers this {key} ({recipe.name})", err=True)
+    with (
+        _made_if_need_be(place.workspace_path, files[RECIPE].decode(), part=selection.part) as workspace,
+        open_ledger(workspace.path(LEDGER)) as ledger,
+    ):
+        try:
+            yield Run(
+                workspace=workspace,
+                recipe=recipe,
+                categories=categories,
+                ledger=ledger,
+                executor=make_executor(workers),
+                progress=Bars(quiet=place.as_json),
+                selection=selection,
+            )
+        except Interrupted:  # it was not refused
+            _remember(workspace, files, recipe)
+            raise
+        _remember(workspace, files, recipe)
+
+
+def _remember(workspace: Workspace, files: dict[str, bytes], recipe: Recipe) -> None:
+    for key, content in files.items():
+        if not workspace.exists(key) or workspace.path(key).read_bytes() != content:
+            workspace.commit_bytes(key, content)
+            click.echo(f"{workspace.root} now remembers this {key} ({recipe.name})", err=True)
+
+
+@contextmanager
+def _made_if_need_be(root: Path, recipe: str, *, part: tuple[int, int] | None) -> Iterator[Workspace]:
+    """A locked workspace. One that was made for a command that then failed, and holds nothing yet, is removed again."""
+    before = (root / DESCRIPTION).is_file(), root.is_dir()
+    workspace = Workspace.create(root, recipe)
+    with workspace.lock(part=part):
+        try:
+            yield workspace
+        except BaseException:
+            if not before[0] and part is None:  # another part may be at work in it
+                workspace.abandon(keep_folder=before[1], ledger=LEDGER)
+            raise
 
 
 @contextmanager
@@ -147,5 +191,6 @@ def previewing(place: Place, selection: Selection) -> Iterator[Run]:
 
 
 def worst(summaries: list[Summary]) -> int:
-    """The exit code of several stages: the first that is not 0, the latest stage first."""
-    return next((summary.exit_code for summary in reversed(summaries) if summary.exit_code), EXIT_OK)
+    """The exit code of several stages: 5, then 75, whichever stage met it; else the latest that is not 0."""
+    codes = [summary.exit_code for summary in summaries if summary.exit_code]
+    return next((code for code in (EXIT_DEPENDENCY, EXIT_LATER) if code in codes), codes[-1] if codes else EXIT_OK)

@@ -43,7 +43,7 @@ FAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "silent": "rejected:silent",
         "still": "rejected:still",
         "no_audio": "failed:no_audio",
-        "too_short": "failed:too_short",
+        "too_short": "failed:no_such_time",
         "truncated": "failed:decode_failed",
         "gone_404": "failed:removed",
         "gone_410": "failed:removed",

@@ -3,40 +3,106 @@
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from vegas_data.config import OPERATIONAL
 from vegas_data.media.cut import MIN_HEIGHT_PX, CutOptions
 
+SourceKind = Literal["youtube", "http", "local"]
+
+YOUTUBE_URL: Final = "https://www.youtube.com/watch?v={id}"
+YOUTUBE_VIDEOS_PER_HOUR: Final = 300.0  # what a visitor without an account is let through, by the notes of yt-dlp
+_PLACEHOLDER: Final = "{id}"
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*", re.ASCII)
 _EXTRACTOR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._+-]*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
-    """One place that videos come from.
+    """One place that videos come from. Several may answer for the same ids: they are asked in order.
 
     Args:
         name: the source of a ``video_id`` (``youtube``, ``demo``).
+        kind: ``youtube`` asks yt-dlp where the files of a page are; ``http`` takes the file at ``url``; ``local`` looks
+            for a file in ``folder``.
         url: where a video is; ``{id}`` stands for its id. Ids are checked before they get here.
+        folder: of a local source.
         extractors: the only yt-dlp extractors that may answer, by name.
+        videos_per_hour: no more than so many videos are asked for; 0 is no limit, None what suits the kind.
     """
 
     name: str = "youtube"
-    url: str = field(default="https://www.youtube.com/watch?v={id}", metadata=OPERATIONAL)
+    kind: SourceKind = "youtube"
+    url: str = field(default=YOUTUBE_URL, metadata=OPERATIONAL)
+    folder: str = field(default="", metadata=OPERATIONAL)
     extractors: tuple[str, ...] = field(default=("youtube",), metadata=OPERATIONAL)
+    videos_per_hour: float | None = field(default=None, metadata=OPERATIONAL)
 
     def __post_init__(self) -> None:
-        if self.url.count("{id}") != 1:
-            raise ValueError("url must hold {id} exactly once")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "{id}" in parts.netloc:
-            raise ValueError(f"url must be http(s)://host/… with {{id}} after the host, not {self.url!r}")
-        if not self.extractors:
-            raise ValueError("extractors must name at least one yt-dlp extractor, such as youtube or generic")
-        for name in self.extractors:
-            if not _EXTRACTOR.fullmatch(name):
-                raise ValueError(f"extractors: {name!r} is no name of a yt-dlp extractor")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"name must be lower-case letters and digits, as ids begin with it, not {self.name!r}")
+        if self.kind == "local":
+            if not self.folder or "\0" in self.folder:
+                raise ValueError("a local source needs a folder")
+            if self.url != YOUTUBE_URL:
+                raise ValueError("a local source has a folder and no url")
+        else:
+            if self.folder:
+                raise ValueError(f"folder is for a local source; this one is of kind {self.kind!r}")
+            if self.kind == "http" and self.url == YOUTUBE_URL:
+                raise ValueError("an http source needs a url")
+            _check_template(self.url)
+        if self.kind == "youtube" and not self.extractors:
+            raise ValueError("extractors must name at least one extractor of yt-dlp")
+        for extractor in self.extractors:
+            if not _EXTRACTOR.fullmatch(extractor):
+                raise ValueError(f"extractors: no name of an extractor: {extractor!r}")
+        if self.videos_per_hour is not None and not (math.isfinite(self.videos_per_hour) and self.videos_per_hour >= 0):
+            raise ValueError(f"videos_per_hour must be a number, 0 or more, not {self.videos_per_hour}")
+
+    @property
+    def pace_per_hour(self) -> float:
+        """Videos per hour that may be asked for; 0: no limit."""
+        if self.videos_per_hour is not None:
+            return self.videos_per_hour
+        return YOUTUBE_VIDEOS_PER_HOUR if self.kind == "youtube" else 0.0
+
+
+def _check_template(url: str) -> None:
+    """Raise ValueError unless ``url`` is http or https with ``{id}`` once, where it cannot become the host."""
+    if url.count(_PLACEHOLDER) != 1:
+        raise ValueError(f"url must hold {_PLACEHOLDER} exactly once: {url!r}")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"url: {error}: {url!r}") from None
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        raise ValueError(f"url must be http or https with a host: {url!r}")
+    if "@" in parts.netloc:
+        raise ValueError("url must not hold a user name or password")
+    if _PLACEHOLDER not in parts.path + parts.query:
+        raise ValueError(f"url must hold {_PLACEHOLDER} after the host: {url!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How this machine may reach the sources; changes no result, so it stands in no recipe.
+
+    Args:
+        cookies: a Netscape cookies file, 0600. proxy: for everything that is asked for.
+        allow_private: also ask hosts that are not on the public internet.
+    """
+
+    cookies: Path | None = None
+    proxy: str = ""
+    allow_private: bool = False
+
+
+ANYONE: Final = Access()
+"""No cookies, no proxy, and nothing but the public internet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +112,7 @@ class FetchOptions:
     Args:
         max_source_height_px: the largest rendition worth downloading.
         max_source_bytes: a download beyond this is cut off. deadline_s: so is an attempt that takes longer.
+        min_bytes_per_s: and one that stays below this for ``low_speed_s`` seconds.
         max_attempts: tries at a clip within one run when the fault may pass.
     """
 
@@ -53,6 +120,8 @@ class FetchOptions:
     cut: CutOptions = field(default_factory=CutOptions)
     max_source_bytes: int = field(default=512 << 20, metadata=OPERATIONAL)
     deadline_s: float = field(default=600.0, metadata=OPERATIONAL)
+    min_bytes_per_s: int = field(default=1024, metadata=OPERATIONAL)
+    low_speed_s: float = field(default=30.0, metadata=OPERATIONAL)
     max_attempts: int = field(default=3, metadata=OPERATIONAL)
 
     def __post_init__(self) -> None:
@@ -62,5 +131,9 @@ class FetchOptions:
             raise ValueError(f"max_source_bytes must be positive, not {self.max_source_bytes}")
         if not (math.isfinite(self.deadline_s) and self.deadline_s > 0):
             raise ValueError(f"deadline_s must be a positive number of seconds, not {self.deadline_s}")
+        if self.min_bytes_per_s < 0:
+            raise ValueError(f"min_bytes_per_s must be 0 or more, not {self.min_bytes_per_s}")
+        if not (math.isfinite(self.low_speed_s) and self.low_speed_s > 0):
+            raise ValueError(f"low_speed_s must be a positive number of seconds, not {self.low_speed_s}")
         if self.max_attempts < 1:
             raise ValueError(f"max_attempts must be at least 1, not {self.max_attempts}")

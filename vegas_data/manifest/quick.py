@@ -11,7 +11,7 @@ from vegas_data.manifest.rows import ALL, COLUMNS, INTEGERS, Table
 from vegas_data.records import MAX_CLIP_MS, Category
 
 _TEXT_FORMS: Final = {
-    "video_id": r"^([A-Za-z0-9_-]{11}|[a-z][a-z0-9]{0,20}-[A-Za-z0-9_-]{0,42})$",
+    "video_id": r"^([A-Za-z0-9_-]{11}|[a-z][a-z0-9]{0,20}-[A-Za-z0-9_-]{1,42})$",
     "category": r"^[a-z][a-z0-9_]{0,31}$",
     "origin": r"^[A-Za-z0-9_./:@-]{0,64}$",
     "labels": r"^(/[mgt]/[0-9a-z_]{1,16}( /[mgt]/[0-9a-z_]{1,16})*)?$",

@@ -1,9 +1,10 @@
-"""A fetched video in, one clip out: exactly the span's pictures and audio samples, proven by decoding it again.
+"""A span of a source in, one clip out: exactly the span's pictures and audio samples, proven by decoding it again.
 
 The source's frame rate is kept. Picture and sound both start at the span's start: the source is decoded from the
 key frame before it, whatever lies before is thrown away, and where no frame begins exactly there the next one is
-shown from the start on (less than one frame early). Nothing is padded at the end: a source that ends early gives a
-shorter clip, and ``duration_ms`` says so.
+shown from the start on (less than one frame early). ffmpeg is never shown a source but a piece of it (``remux``), so a
+clip has the same bytes whether the source or only that piece is here. A track that ends just before the clip does is
+padded and ``padding_ms`` says so; one that ends earlier gives a shorter clip, and ``duration_ms`` says so.
 """
 
 import contextlib
@@ -12,16 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from vegas_data.errors import DecodeFailed, TooShort
-from vegas_data.media.decode import open_media
-from vegas_data.media.mux import encoder_settings
-from vegas_data.media.probe import MAX_FPS, count_contents, probe
-from vegas_data.media.sandbox import FORMAT_WHITELIST, MAX_PIXELS, PROTOCOL_WHITELIST, Limits, run_ffmpeg
+from vegas_data.errors import DecodeFailed, NoSuchTime
+from vegas_data.media.confine import Limits
+from vegas_data.media.demux import Demuxer, Tracks, demuxer_here
+from vegas_data.media.encode import Order, command
+from vegas_data.media.probe import MAX_FPS, MICROSECONDS, PictureTrack, SoundTrack
+from vegas_data.media.readback import ReadBack, read_back
+from vegas_data.media.sandbox import run_ffmpeg
+from vegas_data.media.section import LocalBytes, Section
 from vegas_data.records import MAX_CLIP_MS
 
-SHORTFALL_TOLERATED_MS: Final = 100  # beyond this a source announced more than it holds
+SHORTFALL_TOLERATED_MS: Final = 100  # beyond this more was there to be decoded than could be
+MAX_PADDING_MS: Final = 1_000
 MIN_HEIGHT_PX: Final = 32
 X264_PRESETS: Final = (
     "ultrafast",
@@ -50,8 +55,7 @@ AAC_RATES_HZ: Final = (
     88_200,
     96_000,
 )
-_LEAD_MS: Final = 500  # decoded before the span and thrown away: a sound decoder's first block is not yet right
-_GAP_FILLED_S: Final = 0.002  # of missing sound; smaller steps are the rounding of a container's clock
+_LIMITS: Final = Limits(memory_bytes=2 << 30, file_bytes=256 << 20, open_files=64)  # for ten seconds of 4K
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,7 @@ class CutOptions:
         crf: x264 quality, lower is better. preset: x264 preset. audio_kbps: AAC bit rate.
         sample_rate_hz: audio sample rate in the file (the grid's rate is reached later).
         min_ms: a clip must have at least this much.
+        max_padding_ms: a source may end so much before the clip: the last picture is held, and silence follows.
     """
 
     max_height_px: int = 360
@@ -72,6 +77,7 @@ class CutOptions:
     audio_kbps: int = 128
     sample_rate_hz: int = 48_000
     min_ms: int = 2_000
+    max_padding_ms: int = 250
 
     def __post_init__(self) -> None:
         if self.max_height_px < MIN_HEIGHT_PX:
@@ -89,11 +95,18 @@ class CutOptions:
             raise ValueError(f"sample_rate_hz must be a rate of AAC ({rates}), not {self.sample_rate_hz}")
         if not 1_000 <= self.min_ms <= MAX_CLIP_MS:
             raise ValueError(f"min_ms must lie in 1000..{MAX_CLIP_MS}, not {self.min_ms}")
+        if not 0 <= self.max_padding_ms <= MAX_PADDING_MS:
+            raise ValueError(f"max_padding_ms must lie in 0..{MAX_PADDING_MS}, not {self.max_padding_ms}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """What ``cut_clip`` wrote: counts as decoded from the file."""
+    """What ``cut_clip`` wrote: counts as decoded from the file.
+
+    Args:
+        padding_ms: so much at the end of the longer-padded track is not the source's.
+        sound_fingerprint, picture_hashes: see ``readback``.
+    """
 
     width: int
     height: int
@@ -101,166 +114,130 @@ class Cut:
     num_frames: int
     num_samples: int
     duration_ms: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Order:
-    """What ffmpeg is to make."""
-
-    picture: Path
-    sound: Path
-    start_ms: int
-    span_ms: int
-    fps: Fraction
-    height: int
-    options: CutOptions
-
-    @property
-    def span_s(self) -> Fraction:
-        return Fraction(self.span_ms, 1000)
-
-    @property
-    def num_frames(self) -> int:
-        return math.ceil(self.span_s * self.fps)
-
-    @property
-    def num_samples(self) -> int:
-        return int(self.span_s * self.options.sample_rate_hz)
+    padding_ms: int = 0
+    sound_fingerprint: bytes = b""
+    picture_hashes: bytes = b""
 
 
 def cut_clip(
-    source: Path,
+    picture: Section,
     target: Path,
     *,
     start_ms: int,
     end_ms: int,
     options: CutOptions,
-    sound: Path | None = None,
-    limits: Limits | None = None,
+    sound: Section | None = None,
+    demuxer: Demuxer | None = None,
+    limits: Limits = _LIMITS,
 ) -> Cut:
-    """Write ``[start_ms, end_ms)`` of ``source`` to ``target`` (mp4).
+    """Write ``[start_ms, end_ms)`` of a source to ``target`` (mp4).
 
     Args:
-        sound: the file that the sound comes from, if it is not ``source``; both begin at the same moment.
+        picture: the source's file, or a piece that ``Demuxer.copy_span`` made for this very span.
+        sound: the same for the sound if it lies in another file; both begin at the same moment.
+        demuxer: opens files that came whole; by default this thread's own.
 
     Raises:
-        TooShort: the source holds less than ``min_ms`` of the span. NoAudio, ProbeFailed: the source's fault.
-        DecodeFailed: the source announces more than can be decoded. LimitExceeded: too large.
+        NoSuchTime: the source holds less than ``min_ms`` of the span. NoVideo, NoAudio, Unsupported, LimitExceeded: see
+            ``Demuxer.probe``. DecodeFailed: the source announces more than can be decoded.
         ResourcesExhausted, WorkspaceError: the machine's fault, see ``run_ffmpeg``.
     """
+    demuxer = demuxer or demuxer_here()
+    name = picture.path.name
     with contextlib.ExitStack() as stack:
-        picture = stack.enter_context(_indexed(source, target, limits))
-        sound = picture if sound in (None, source) else stack.enter_context(_indexed(sound, target, limits))
-        return _cut_indexed(picture, sound, target, start_ms, end_ms, options, limits)
 
+        def piece_of(source: Section, tracks: Tracks) -> Section:
+            return stack.enter_context(_piece(source, tracks, target, start_ms, end_ms, demuxer))
 
-def _cut_indexed(
-    source: Path, sound: Path, target: Path, start_ms: int, end_ms: int, options: CutOptions, limits: Limits | None
-) -> Cut:
-    info = probe(source, sound)
-    span_ms = (end_ms if info.end_ms is None else min(end_ms, info.end_ms)) - start_ms
-    _require_length(source, span_ms, options)
-    order = _Order(
-        picture=source,
-        sound=sound,
-        start_ms=start_ms,
-        span_ms=span_ms,
-        fps=min(info.fps, Fraction(options.max_fps)),
-        height=min(info.height, options.max_height_px),
-        options=options,
-    )
-    cut, complaints = _carry_out(order, target, limits)
-    if cut.duration_ms < span_ms - SHORTFALL_TOLERATED_MS:
-        if info.end_is_known or complaints:
-            raise DecodeFailed(
-                f"{source.name}: {span_ms} ms announced, {cut.duration_ms} ms decoded ({cut.num_frames} of "
-                f"{order.num_frames} pictures, {cut.num_samples} of {order.num_samples} audio samples)"
-            )
-        # Nobody announced where each track ends and nothing was damaged: now that we know, both get one length.
-        _require_length(source, cut.duration_ms, options)
-        cut, _ = _carry_out(replace(order, span_ms=cut.duration_ms), target, limits)
-    return cut
-
-
-@contextlib.contextmanager
-def _indexed(source: Path, target: Path, limits: Limits | None) -> Iterator[Path]:
-    """``source``, or for a transport stream an mp4 of the same packets: a stream has no index of its key frames.
-
-    A seek in it would land between two of them, and the pictures up to the next one would be lost.
-    """
-    with open_media(source) as container:
-        is_stream = container.format.name == "mpegts"
-    if not is_stream:
-        yield source
-        return
-    import ffmpeg
-
-    wrapped = target.with_name(f"{source.stem}-indexed.mp4")
-    given = {"protocol_whitelist": PROTOCOL_WHITELIST, "format_whitelist": FORMAT_WHITELIST}
-    streams = ffmpeg.input(f"file:{source}", **given)
-    try:
-        command = ffmpeg.output(
-            streams["v:0?"], streams["a:0?"], f"file:{wrapped}", c="copy", map_metadata=-1, format="mp4"
+        if sound is None or sound.path == picture.path:
+            picture = sound = piece_of(picture, "both")
+        else:
+            picture, sound = piece_of(picture, "picture"), piece_of(sound, "sound")
+        order = _order(picture, sound, start_ms, end_ms, options, name)
+        found = _carry_out(order, target, limits)
+        missing_ms = _missing_ms(order, found)
+        if 0 < missing_ms <= min(SHORTFALL_TOLERATED_MS, options.max_padding_ms - order.padding_ms):
+            order = replace(order, padding_ms=order.padding_ms + missing_ms)
+            found = _carry_out(order, target, limits)
+    if (found.num_frames, found.num_samples) != (order.num_frames, order.num_samples):
+        raise DecodeFailed(
+            f"{name}: {found.num_frames} of {order.num_frames} pictures and {found.num_samples} of "
+            f"{order.num_samples} audio samples could be decoded"
         )
-        run_ffmpeg(command.get_args(), what=source.name, target=wrapped, limits=limits)
-        yield wrapped
-    finally:
-        wrapped.unlink(missing_ok=True)
-
-
-def _require_length(source: Path, span_ms: int, options: CutOptions) -> None:
-    if span_ms < options.min_ms:
-        raise TooShort(f"{source.name}: {max(span_ms, 0)} ms of the span exist, {options.min_ms} ms are needed")
-
-
-def _carry_out(order: _Order, target: Path, limits: Limits | None) -> tuple[Cut, str]:
-    """Run ffmpeg, count what it wrote, and return that and what it complained of."""
-    complaints = run_ffmpeg(_command(order, target), what=order.picture.name, target=target, limits=limits)
-    found = count_contents(target)
-    if found.num_frames > order.num_frames or found.num_samples > order.num_samples:
-        raise DecodeFailed(f"{target.name}: the cut holds more than was asked for")
-    decoded_s = min(found.num_frames / order.fps, Fraction(found.num_samples, order.options.sample_rate_hz))
-    cut = Cut(
+    return Cut(
         width=found.width,
         height=found.height,
         fps=order.fps,
         num_frames=found.num_frames,
         num_samples=found.num_samples,
-        duration_ms=int(1000 * min(decoded_s, order.span_s)),
+        duration_ms=order.span_ms,
+        padding_ms=order.padding_ms,
+        sound_fingerprint=found.sound_fingerprint,
+        picture_hashes=found.picture_hashes,
     )
-    return cut, complaints
 
 
-def _command(order: _Order, target: Path) -> list[str]:
-    import ffmpeg
+@contextlib.contextmanager
+def _piece(
+    source: Section, tracks: Tracks, target: Path, start_ms: int, end_ms: int, demuxer: Demuxer
+) -> Iterator[Section]:
+    """``source`` if it is a piece already, or one that lasts as long as the block."""
+    if source.shift_s is not None:
+        yield source
+        return
+    path = target.with_name(f"{target.stem}-{tracks}.piece")
+    piece = demuxer.copy_span(LocalBytes(source.path), path, start_ms=start_ms, end_ms=end_ms, tracks=tracks)
+    assert piece is not None, "of a local file there is always one"
+    try:
+        yield piece
+    finally:
+        path.unlink()
 
-    lead_ms = min(order.start_ms, _LEAD_MS)
-    given: dict[str, Any] = {
-        "protocol_whitelist": PROTOCOL_WHITELIST,
-        "format_whitelist": FORMAT_WHITELIST,
-        "max_pixels": MAX_PIXELS,
-        "threads": 1,
-        "ss": f"{(order.start_ms - lead_ms) / 1000:.3f}",
-        "itsoffset": f"{-lead_ms / 1000:.3f}",
-        "t": f"{float(order.span_s) + 2:.3f}",
-    }
-    options = order.options
-    media = ffmpeg.input(f"file:{order.picture}", **given)
-    sound = media if order.sound == order.picture else ffmpeg.input(f"file:{order.sound}", **given)
-    height = order.height - order.height % 2
-    video = (
-        media.video.filter("scale", w=f"trunc(iw*{height}/ih/2)*2", h=height, flags="bicubic+accurate_rnd+bitexact")
-        .filter("setsar", 1)
-        .filter("fps", fps=str(order.fps), start_time=0, round="near")
-        .filter("trim", end_frame=order.num_frames)
+
+def _order(picture: Section, sound: Section, start_ms: int, end_ms: int, options: CutOptions, name: str) -> Order:
+    shown, heard = _tracks(picture, sound)
+    ends_us = [until for until in (picture.picture_until_us, sound.sound_until_us) if until is not None]
+    missing_ms = max(0, end_ms - min(ends_us) // 1000) if ends_us else 0
+    found_ms = end_ms - start_ms - missing_ms
+    if found_ms < options.min_ms:
+        raise NoSuchTime(f"{name}: {max(found_ms, 0)} ms of the span exist, {options.min_ms} ms are needed")
+    is_padded = missing_ms <= options.max_padding_ms
+    return Order(
+        picture=picture.path,
+        sound=sound.path,
+        picture_offset_us=_offset_us(picture, shown, start_ms),
+        sound_offset_us=_offset_us(sound, heard, start_ms),
+        span_ms=end_ms - start_ms if is_padded else found_ms,
+        padding_ms=missing_ms if is_padded else 0,
+        fps=min(shown.fps, Fraction(options.max_fps)),
+        max_height=options.max_height_px,
+        sample_rate_hz=options.sample_rate_hz,
+        crf=options.crf,
+        preset=options.preset,
+        audio_kbps=options.audio_kbps,
     )
-    # Without async a gap in the sound is closed up, and all that follows comes too early.
-    resampled = {"first_pts": 0, "async": 1, "min_hard_comp": _GAP_FILLED_S}
-    audio = (
-        sound.audio.filter("aresample", options.sample_rate_hz, **resampled)
-        .filter("aformat", sample_fmts="fltp", channel_layouts="mono|stereo")
-        .filter("atrim", end_sample=order.num_samples)
-    )
-    form = encoder_settings(crf=options.crf, preset=options.preset, audio_kbps=options.audio_kbps)
-    command: list[str] = ffmpeg.output(video, audio, f"file:{target}", **form).get_args()
-    return command
+
+
+def _tracks(picture: Section, sound: Section) -> tuple[PictureTrack, SoundTrack]:
+    shown = picture.probe.picture if picture.probe else None
+    heard = sound.probe.sound if sound.probe else None
+    if shown is None or heard is None:
+        raise ValueError(f"{picture.path.name}, {sound.path.name}: a piece whose source's tracks nobody knows")
+    return shown, heard
+
+
+def _offset_us(piece: Section, track: PictureTrack | SoundTrack, start_ms: int) -> int:
+    assert piece.shift_s is not None
+    return piece.shift_s * MICROSECONDS + track.start_us + start_ms * 1000
+
+
+def _missing_ms(order: Order, found: ReadBack) -> int:
+    lacks_s = (order.num_frames - found.num_frames) / order.fps
+    lacks_sound_s = Fraction(order.num_samples - found.num_samples, order.sample_rate_hz)
+    return math.ceil(1000 * max(lacks_s, lacks_sound_s))
+
+
+def _carry_out(order: Order, target: Path, limits: Limits) -> ReadBack:
+    pieces = tuple(dict.fromkeys((order.picture, order.sound)))
+    run_ffmpeg(command(order, target), what=target.name, target=target, foreign=pieces, limits=limits)
+    return read_back(target)

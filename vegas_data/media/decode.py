@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from vegas_data.errors import DecodeFailed, LimitExceeded, NoAudio, ProbeFailed, ResourcesExhausted
+from vegas_data.errors import DecodeFailed, LimitExceeded, NoAudio, NoVideo, ResourcesExhausted, Unsupported
 from vegas_data.media.sandbox import (
     BUSY_ERRNOS,
     DISK_ERRNOS,
@@ -39,7 +39,7 @@ def open_media(path: Path) -> "Iterator[av.container.InputContainer]":
     """Open a local media file of an allowed format; decoding errors inside the block become ours.
 
     Raises:
-        ProbeFailed: not a media file we accept. DecodeFailed: the decoder found an error.
+        Unsupported: not a media file we accept. DecodeFailed: the decoder found an error.
         ResourcesExhausted: no memory or no file handle was left. OSError: the disk is at fault, not the file.
     """
     import av
@@ -49,7 +49,7 @@ def open_media(path: Path) -> "Iterator[av.container.InputContainer]":
         container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         _blame_machine(path, error)
-        raise ProbeFailed(f"{path.name}: not a readable mp4, webm, mkv or ts: {error.strerror}") from None
+        raise Unsupported(f"{path.name}: not a readable mp4, webm, mkv or ts: {error.strerror}") from None
     try:
         with container:
             yield container
@@ -71,9 +71,9 @@ def _blame_machine(path: Path, error: "av.FFmpegError") -> None:
 
 
 def require_decoder(stream: "av.stream.Stream", name: str) -> None:
-    """Raise ``ProbeFailed`` if no decoder for ``stream`` exists (PyAV then has no codec context)."""
+    """Raise ``Unsupported`` if no decoder for ``stream`` exists (PyAV then has no codec context)."""
     if getattr(stream, "codec_context", None) is None:
-        raise ProbeFailed(f"{name}: its {stream.type} track is of a kind that nothing here can decode")
+        raise Unsupported(f"{name}: its {stream.type} track is of a kind that nothing here can decode")
 
 
 def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDArray[np.uint8]]":
@@ -84,13 +84,13 @@ def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDA
 
     Raises:
         DecodeFailed: the file ends before the last time, or is damaged. LimitExceeded: pictures too large.
-        ProbeFailed: no picture track, or none that can be decoded.
+        NoVideo: no picture track. Unsupported: none that can be decoded.
     """
     if any(b < a for a, b in itertools.pairwise(times_s)):
         raise ValueError("times_s must ascend")
     with open_media(path) as container:
         if not container.streams.video:
-            raise ProbeFailed(f"{path.name}: no picture track")
+            raise NoVideo(f"{path.name}: no picture track")
         stream = container.streams.video[0]
         require_decoder(stream, path.name)
         stream.thread_count = 1
@@ -141,7 +141,7 @@ def read_audio(path: Path, *, sample_rate_hz: Fraction, start_ms: int, num_sampl
         float32 [num_samples], in [-1, 1].
 
     Raises:
-        NoAudio: no sound track. ProbeFailed: none that can be decoded.
+        NoAudio: no sound track. Unsupported: none that can be decoded.
         DecodeFailed: the sound ends too early, or is damaged.
     """
     import av

@@ -8,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vegas_data.media.sandbox import Limits, run_ffmpeg
+from vegas_data.media.confine import Limits
+from vegas_data.media.sandbox import run_ffmpeg
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
-"""Find ffmpeg and run it as a bounded child: CPU, memory, file size, wall clock; it dies with its parent.
+"""Find ffmpeg and run it as a child that is confined (``confine``), dies with its parent and leaves nothing behind.
 
 The binary is looked for in a setting (``$VEGAS_DATA_FFMPEG``), then in the ``imageio-ffmpeg`` wheel, then
 on PATH, so that a clean machine needs no system package.
@@ -7,18 +7,15 @@ A failure is blamed on the file only if nothing speaks for the machine: a full d
 or memory is tried again, and only what another machine would refuse as well (damage, too large an output) is final.
 """
 
-import ctypes
 import errno
 import functools
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -30,11 +27,12 @@ from vegas_data.errors import (
     VegasError,
     WorkspaceError,
 )
+from vegas_data.media.confine import Limits, behind_wall, confine, find_wall, kill_group, plain_environment, signal_of
 
 FFMPEG_SETTING: Final = "VEGAS_DATA_FFMPEG"
 PROTOCOL_WHITELIST: Final = "file"
 FORMAT_WHITELIST: Final = "mov,matroska,webm,mpegts"
-MAX_PIXELS: Final = 33_177_600  # one 8K picture
+MAX_PIXELS: Final = 4096 * 2304  # beyond 4K one decoder takes a gigabyte for what ends up far smaller
 DISK_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # EIO is also said of damaged files
 BUSY_ERRNOS: Final = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN})
 REMEDY_BUSY: Final = "run the same command again, with fewer --workers if the machine is small"
@@ -44,22 +42,6 @@ _EIO_WHILE_WRITING: Final = re.compile(rf"(mux|writ|trailer|output).*{os.strerro
 _MAX_LOG_BYTES: Final = 1 << 20
 _TRIAL_BYTES: Final = 1 << 20  # more than ffmpeg holds back when a write fails
 _REMEDY_SETTING: Final = f"correct or unset {FFMPEG_SETTING}"
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one ffmpeg process may use.
-
-    Args:
-        wall_s: wall-clock seconds. cpu_s: CPU seconds. memory_bytes: address space. file_bytes: largest file.
-    """
-
-    wall_s: float = 120.0
-    cpu_s: int = 90
-    memory_bytes: int = 4 << 30
-    file_bytes: int = 512 << 20
 
 
 @functools.cache
@@ -111,36 +93,12 @@ def ffmpeg_version() -> str:
     return text.split(" Copyright")[0].removeprefix(greeting).strip()
 
 
-def _confine(limits: Limits) -> Callable[[], None]:
-    wanted = [
-        (kind, _within_hard_limit(kind, value))
-        for kind, value in (
-            (resource.RLIMIT_CPU, limits.cpu_s),
-            (resource.RLIMIT_AS, limits.memory_bytes),
-            (resource.RLIMIT_FSIZE, limits.file_bytes),
-            (resource.RLIMIT_CORE, 0),
-        )
-    ]
-
-    def in_child() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        for kind, value in wanted:
-            resource.setrlimit(kind, (value, value))
-
-    return in_child
-
-
-def _within_hard_limit(kind: int, wanted: int) -> int:
-    """A cluster's own hard limits may be lower than ours, and nobody may raise those."""
-    hard = resource.getrlimit(kind)[1]
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-
-
 def run_ffmpeg(
     argv: list[str],
     *,
     what: str,
     target: Path | None = None,
+    foreign: Sequence[Path] = (),
     stdin: Iterable[bytes] | None = None,
     limits: Limits | None = None,
 ) -> str:
@@ -148,6 +106,8 @@ def run_ffmpeg(
 
     Args:
         what: names the file in error messages. target: the file it writes; on failure its disk is put to the test.
+        foreign: the strangers' files that it reads. Where bubblewrap works it then sees nothing but these and the
+            folder of ``target``.
         stdin: chunks for ``pipe:0``.
 
     Raises:
@@ -156,7 +116,11 @@ def run_ffmpeg(
         DependencyMissing: there is no ffmpeg.
     """
     limits = limits or Limits()
-    command = [str(find_ffmpeg()), "-y", "-nostdin", "-hide_banner", "-loglevel", "error", *argv]
+    program = find_ffmpeg()
+    command = [str(program), "-y", "-nostdin", "-hide_banner", "-loglevel", "error", *argv]
+    if foreign:
+        writable = () if target is None else (target.parent.absolute(),)
+        command = behind_wall(command, readable=(program, *(path.absolute() for path in foreign)), writable=writable)
     with tempfile.TemporaryFile() as log:
         child = _start(command, what, piped=stdin is not None, log=log, limits=limits)
         try:
@@ -168,14 +132,15 @@ def run_ffmpeg(
                 f"{what}: ffmpeg was still running after {limits.wall_s:.0f} s", remedy=REMEDY_BUSY
             ) from None
         finally:
-            child.kill()
+            kill_group(child.pid)
             child.wait()
             if child.stdin is not None:
                 _close(child.stdin)
         log.seek(0)
         complaints = log.read(_MAX_LOG_BYTES).decode("utf-8", "replace")
     if code != 0:
-        raise _failure(what, code, complaints, target)
+        killer = signal_of(code, walled=bool(foreign) and find_wall().program is not None)
+        raise _failure(what, -killer if killer else code, complaints, target)
     return complaints
 
 
@@ -186,7 +151,9 @@ def _start(command: list[str], what: str, *, piped: bool, log: IO[bytes], limits
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            preexec_fn=_confine(limits),
+            env=plain_environment(),
+            start_new_session=True,
+            preexec_fn=confine(limits),
         )
     except OSError as error:
         if error.errno in BUSY_ERRNOS:
@@ -218,7 +185,7 @@ def _failure(what: str, code: int, log: str, target: Path | None) -> VegasError:
     failed = f"{what}: ffmpeg failed (exit {code}): {reason}"
     if code == -signal.SIGXFSZ or os.strerror(errno.EFBIG) in log or "exceeds specified max pixel count" in log:
         return LimitExceeded(f"{what}: ffmpeg ran into a size limit (exit {code}): {reason}")
-    disk = _disk_fault(target.parent) if target is not None else None
+    disk = disk_fault(target.parent) if target is not None else None
     if disk is not None:
         return WorkspaceError(f"{failed}; the disk says: {disk.strerror}", remedy=REMEDY_DISK)
     if of_disk:  # the log may quote the file's own text, so it alone stops nothing; or room was made meanwhile
@@ -229,7 +196,7 @@ def _failure(what: str, code: int, log: str, target: Path | None) -> VegasError:
     return DecodeFailed(failed)
 
 
-def _disk_fault(folder: Path) -> OSError | None:
+def disk_fault(folder: Path) -> OSError | None:
     """Why nothing can be written into ``folder``, found by trying (a quota shows nowhere else)."""
     try:
         with tempfile.TemporaryFile(dir=folder) as trial:

@@ -7,8 +7,20 @@ pack                a working shard → a shard of the release
 tables, sums, card  the manifest, SHA256SUMS, the dataset cards
 build, place        all of it, in a folder that appears whole or not at all
 check, agreement    every file, every row and every number, without the workspace
+availability        the link-rot ledger: which clip was there when, and what changed between two moments
 """
 
+from vegas_data.release.availability import (
+    SEEN_BY_A_LOOK,
+    Changes,
+    Check,
+    availability_bytes,
+    checks_of,
+    compare_states,
+    latest_checks,
+    read_availability,
+    state_of,
+)
 from vegas_data.release.build import ReleaseSummary, build_release, preview_release
 from vegas_data.release.check import check_release
 from vegas_data.release.licences import PASS_ON, may_pass_on
@@ -17,16 +29,25 @@ from vegas_data.release.plan import ReleasePlan, ReleaseSource, plan_release
 
 __all__ = [
     "PASS_ON",
+    "SEEN_BY_A_LOOK",
+    "Changes",
+    "Check",
     "Facts",
     "ReleaseOptions",
     "ReleasePlan",
     "ReleaseProfile",
     "ReleaseSource",
     "ReleaseSummary",
+    "availability_bytes",
     "build_release",
     "check_release",
     "check_version",
+    "checks_of",
+    "compare_states",
+    "latest_checks",
     "may_pass_on",
     "plan_release",
     "preview_release",
+    "read_availability",
+    "state_of",
 ]

@@ -15,6 +15,7 @@ from vegas_data.config import to_json
 from vegas_data.errors import ChecksumMismatch, MediaError, ReleaseError
 from vegas_data.media.cut import cut_clip
 from vegas_data.media.sandbox import ffmpeg_version
+from vegas_data.media.section import Section
 from vegas_data.records import Extent, Media, ShardInfo
 from vegas_data.release.options import ReleaseOptions
 from vegas_data.release.plan import PlannedShard, ReleaseSource
@@ -131,7 +132,7 @@ def _cut(clip: Path, media: Media, start_ms: int, end_ms: int, source: ReleaseSo
     with source.workspace.scratch() as folder:
         target = folder / "example.mp4"
         try:
-            cut_clip(clip, target, start_ms=start_ms, end_ms=end_ms, options=options)
+            cut_clip(Section(path=clip), target, start_ms=start_ms, end_ms=end_ms, options=options)
         except MediaError as error:
             raise ReleaseError(
                 f"{media.clip_id}: {start_ms}–{end_ms} ms cannot be cut from it: {error}",

@@ -2,26 +2,29 @@
 
 A unit is *settled* when its artefact exists (the truth) or when the ledger says that the world spoke its last word
 about it (``rejected``). Everything else is pending, so that a run killed at any moment is simply run again. Retryable
-errors are tried again in rounds, with back-off and full jitter, up to the stage's ``max_attempts``. A host that asks
-us to slow down several times in a row is asked nothing more in this run: the rest stays pending, exit code 75.
+errors are tried again in rounds, with back-off and full jitter, up to the stage's ``max_attempts``. What is the fault
+of the party that a unit depends on is never held against the unit: it stays pending, and a party that keeps refusing
+is asked nothing more in this run (``gate``). A first Ctrl-C lets finish what is in flight (``interrupt``).
 """
 
 import hashlib
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from vegas_data.errors import EXIT_LATER, EXIT_OK, EXIT_RETRY, RateLimited
+from vegas_data.errors import CRASHED, HostRefuses, Interrupted
 from vegas_data.ledger import Attempt, Ledger
 from vegas_data.run.executors import Executor
-from vegas_data.run.stage import CRASHED, Outcome, Stage, Unit
+from vegas_data.run.gate import Gate
+from vegas_data.run.interrupt import Stop, watch_signals
+from vegas_data.run.stage import Outcome, Stage, Unit
+from vegas_data.run.summary import Summary, attempt_of
 
 FIRST_DELAY_S: Final = 1.0
 LONGEST_DELAY_S: Final = 30.0
-RATE_LIMITS_IN_A_ROW: Final = 5
 
 
 class Progress(Protocol):
@@ -30,46 +33,6 @@ class Progress(Protocol):
     def start(self, stage: str, total: int) -> None: ...
     def advance(self, outcome: Outcome) -> None: ...
     def finish(self) -> None: ...
-
-
-@dataclass
-class Summary:
-    """What one run of a stage came to.
-
-    ``counts`` are units by final status, those settled before included; ``left`` are units that were not taken up,
-    because of a limit or because a host asked us to slow down.
-    """
-
-    stage: str
-    digest: str
-    total: int = 0
-    already: int = 0
-    seconds: float = 0.0
-    counts: Counter[str] = field(default_factory=Counter)
-    codes: Counter[str] = field(default_factory=Counter)
-    failures: list[Attempt] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 75 when a host asked us to slow down, or 4 when a retry could help."""
-        if self.codes[RateLimited.code]:
-            return EXIT_LATER
-        return EXIT_RETRY if self.counts["failed"] or self.counts["crashed"] else EXIT_OK
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "stage": self.stage,
-            "digest": self.digest,
-            "units": self.total,
-            "already_settled": self.already,
-            "outcomes": dict(sorted(self.counts.items())),
-            "reasons": dict(sorted(self.codes.items())),
-            "seconds": round(self.seconds, 3),
-            "failures": [
-                {"unit": a.unit, "status": a.status, "reason": a.code, "message": a.message, "remedy": a.remedy}
-                for a in self.failures
-            ],
-        }
 
 
 def in_part(unit_id: str, part: tuple[int, int] | None) -> bool:
@@ -106,7 +69,7 @@ def preview(work: Work, ledger: Ledger, *, again: bool = False, limit: int | Non
     pending = _pending(work, ledger.latest(stage.name, stage.digest), summary, again=again)
     summary.already = summary.total - len(pending)
     summary.counts["pending"] = len(pending[:limit])
-    _count_left(summary, len(pending) - summary.counts["pending"])
+    summary.count_left(len(pending) - summary.counts["pending"])
     return summary
 
 
@@ -126,6 +89,7 @@ def run_stage(
 
     Raises:
         VegasError: a fatal one (missing dependency, full disk) stopped the stage; what is done stays done.
+        Interrupted: the user did; so does what was in flight, after a first signal.
     """
     start = time.monotonic()
     stage = work.stage
@@ -136,26 +100,34 @@ def run_stage(
     for unit in work.units:  # a ledger that was lost, or a run killed between artefact and ledger
         last = before.get(unit.id)
         if unit.id not in waiting and (last is None or last.status not in ("done", "rejected")):
-            ledger.record(stage.name, stage.digest, Attempt(unit=unit.id, status="done"))
+            ledger.record(stage.name, stage.digest, Attempt(unit=unit.id, status="done"))  # nobody knows when
     summary.already = len(work.units) - len(pending)
     beyond = len(pending[limit:]) if limit else 0
-    pending = pending[:limit]
-    open_units = len(pending)
-    progress.start(stage.name, len(pending))
-    try:
-        for outcome in _rounds(stage, pending, executor):
-            attempt = _record(ledger, stage, outcome)
-            if outcome.status != "retry":
-                _count(summary, attempt)
+    pending = _side_by_side(pending[:limit], stage)
+    still_open: dict[str, Outcome | None] = {unit.id: None for unit in pending}
+    stop = Stop()
+    gate = Gate(stage, lambda: stop.is_asked)
+    with watch_signals(stop, in_flight=lambda: gate.in_flight):
+        progress.start(stage.name, len(pending))
+        try:
+            for outcome in _rounds(stage, pending, executor, gate, stop):
+                attempt = _record(ledger, stage, outcome)
                 progress.advance(outcome)
-                open_units -= 1
-        if open_units:
-            summary.codes[RateLimited.code] += open_units
-    finally:
-        progress.finish()
-        summary.seconds = time.monotonic() - start
-        _count_left(summary, beyond + open_units)
-        ledger.record_run(stage.name, stage.digest, len(pending), summary.seconds)
+                if outcome.status == "retry":
+                    still_open[outcome.unit] = outcome
+                else:
+                    summary.count(attempt)
+                    del still_open[outcome.unit]
+        finally:
+            progress.finish()
+            summary.seconds = time.monotonic() - start
+            summary.stopped, summary.is_interrupted = gate.stopped, stop.is_asked
+            for refused in filter(None, still_open.values()):
+                summary.count_refused(refused, away_s=gate.away_s)
+            summary.count_left(beyond + len(still_open))
+            ledger.record_run(stage.name, stage.digest, len(pending), summary.seconds)
+    if stop.signum is not None:
+        raise Interrupted(stop.signum, summary)
     return summary
 
 
@@ -167,77 +139,61 @@ def _pending(work: Work, before: Mapping[str, Attempt], summary: Summary, *, aga
         if work.is_done(unit):
             summary.counts["done"] += 1
         elif last is not None and last.status == "rejected" and not again:
-            _count(summary, last)
+            summary.count(last)
         else:
             pending.append(unit)
     return pending
 
 
-def _count_left(summary: Summary, left: int) -> None:
-    if left:
-        summary.counts["left"] = left
+def _side_by_side(units: Sequence[Unit], stage: Stage[Any]) -> list[Unit]:
+    """The units in their order, except that all of one affinity stand at the place of the first."""
+    if stage.affinity is None:
+        return list(units)
+    groups: dict[str, list[Unit]] = {}
+    for unit in units:
+        groups.setdefault(stage.affinity(unit), []).append(unit)
+    return [unit for group in groups.values() for unit in group]
 
 
-class _Breaker:
-    """Stops feeding a stage when a host has asked us to slow down several times in a row."""
-
-    def __init__(self) -> None:
-        self._in_a_row = 0
-
-    @property
-    def open(self) -> bool:
-        return self._in_a_row >= RATE_LIMITS_IN_A_ROW
-
-    def note(self, outcome: Outcome) -> None:
-        self._in_a_row = self._in_a_row + 1 if outcome.code == RateLimited.code else 0
-
-    def feed(self, units: Iterable[Unit]) -> Iterator[Unit]:
-        for unit in units:
-            if self.open:
-                return
-            yield unit
-
-
-def _rounds(stage: Stage[Any], pending: Iterable[Unit], executor: Executor) -> Iterable[Outcome]:
-    """Outcomes of all units; a unit may come several times as ``retry`` before its last one."""
+def _rounds(
+    stage: Stage[Any], pending: Iterable[Unit], executor: Executor, gate: Gate, stop: Stop
+) -> Iterator[Outcome]:
+    """Outcomes of all units; one may come several times as ``retry`` before its last, or stay at that."""
     todo = {unit.id: unit for unit in pending}
-    breaker = _Breaker()
-    for attempt_number in range(1, stage.max_attempts + 1):
-        retry: dict[str, Unit] = {}
-        if not todo or breaker.open:
+    for turn in range(1, stage.max_attempts + 1):
+        again: dict[str, Outcome] = {}
+        with closing(executor.map(stage, list(todo.values()), gate)) as outcomes:
+            for outcome in outcomes:
+                if outcome.status == "fatal":
+                    assert outcome.error is not None
+                    raise outcome.error
+                gate.note(outcome, todo[outcome.unit], turn=turn)
+                if outcome.status == "retry" and turn < stage.max_attempts:
+                    again[outcome.unit] = outcome
+                elif outcome.status == "retry" and not outcome.is_party_fault:
+                    outcome = replace(outcome, status="crashed" if outcome.code == CRASHED else "failed")
+                yield outcome
+        todo = {name: unit for name, unit in todo.items() if name in again and _may_pass_soon(again[name])}
+        if gate.is_closed or all(map(gate.has_stopped, todo.values())):
             return
-        for outcome in executor.map(stage, breaker.feed(list(todo.values()))):
-            breaker.note(outcome)
-            if outcome.status == "fatal":
-                assert outcome.error is not None
-                raise outcome.error
-            if outcome.status == "retry" and attempt_number < stage.max_attempts:
-                retry[outcome.unit] = todo[outcome.unit]
-            elif outcome.status == "retry":
-                outcome = replace(outcome, status="crashed" if outcome.code == CRASHED else "failed")
-            yield outcome
-        todo = retry
-        if todo:
-            longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**attempt_number)
-            time.sleep(random.uniform(FIRST_DELAY_S, longest))  # noqa: S311 - jitter, not a secret
+        longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**turn)
+        asked = max((_asked_to_wait_s(again[name]) for name in todo), default=0.0)
+        stop.sleep(max(asked, random.uniform(FIRST_DELAY_S, longest)))  # noqa: S311 - jitter, not a secret
+
+
+def _may_pass_soon(outcome: Outcome) -> bool:
+    """Whether a retry within this run is worth while, and polite."""
+    if outcome.error is None:  # the worker was killed, or the deadline passed
+        return True
+    return outcome.error.retryable and _asked_to_wait_s(outcome) <= LONGEST_DELAY_S
+
+
+def _asked_to_wait_s(outcome: Outcome) -> float:
+    asked = outcome.error.retry_after_s if isinstance(outcome.error, HostRefuses) else None
+    return asked or 0.0
 
 
 def _record(ledger: Ledger, stage: Stage[Any], outcome: Outcome) -> Attempt:
-    message = "".join(c if c.isprintable() else " " for c in outcome.message)[:500]
-    attempt = Attempt(
-        unit=outcome.unit,
-        status=outcome.status,
-        code=outcome.code,
-        message=message,
-        remedy=outcome.remedy,
-        seconds=outcome.seconds,
-    )
+    attempt = attempt_of(outcome)
     ledger.record(stage.name, stage.digest, attempt)
     return attempt
-
-
-def _count(summary: Summary, attempt: Attempt) -> None:
-    summary.counts[attempt.status] += 1
-    if attempt.status != "done":
-        summary.codes[attempt.code] += 1
-        summary.failures.append(attempt)

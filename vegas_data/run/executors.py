@@ -3,33 +3,44 @@
 The pool is our own because the standard ones cannot say which unit a killed worker held: ``multiprocessing.Pool``
 never returns then, ``ProcessPoolExecutor`` gives up on every unit. Here each worker has its own pipe and holds one
 unit at a time; a worker that dies or overstays the deadline is replaced, and its unit is named in the outcome.
+
+Every executor asks the ``Gate`` right before a unit is taken up, passes over what is not admitted, and tells of each
+that was. Units of one affinity that stand next to each other go to one worker, one after the other.
 """
 
 import ctypes
-import itertools
 import multiprocessing
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, Protocol
 
-from vegas_data.errors import DependencyMissing, VegasError, WorkerDied
-from vegas_data.run.stage import CRASHED, DEADLINE, Outcome, Stage, Unit, Worker, attempt, outcome_of_error
+from vegas_data.errors import CRASHED, DependencyMissing, VegasError, WorkerDied
+from vegas_data.run.gate import Gate
+from vegas_data.run.interrupt import SIGNALS
+from vegas_data.run.stage import DEADLINE, Outcome, Stage, Unit, Worker, attempt, outcome_of_error
 
 _PR_SET_PDEATHSIG: Final = 1
 _READY: Final = "ready"
 START_DEADLINE_S: Final = 600.0
+_LOOK_UP_S: Final = 0.25
 
 
 class Executor(Protocol):
-    """Anything that maps a stage over units; outcomes come in any order, one for each unit."""
+    """Anything that maps a stage over units; outcomes come in any order, one for each unit that is admitted."""
 
-    def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]: ...
+    @property
+    def workers(self) -> int:
+        """How many units are worked on at a time."""
+        ...
+
+    def map(self, stage: Stage[Any], units: Iterable[Unit], gate: Gate) -> Generator[Outcome, None, None]: ...
 
 
 class _DeadlinePassed(BaseException):
@@ -39,9 +50,12 @@ class _DeadlinePassed(BaseException):
 class SerialExecutor:
     """One unit after the other in this process: for debugging. The deadline holds in the main thread only."""
 
-    def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]:
-        worker = stage.make_worker()
-        for unit in units:
+    workers: Final = 1
+
+    def map(self, stage: Stage[Any], units: Iterable[Unit], gate: Gate) -> Generator[Outcome, None, None]:
+        worker: Worker | None = None
+        for unit in filter(gate.admits, units):
+            worker = worker or stage.make_worker()
             yield self._attempt(worker, unit, stage.deadline_s)
 
     @staticmethod
@@ -71,7 +85,9 @@ def _late(unit: Unit, deadline_s: float) -> Outcome:
 def _work(make_worker: Callable[[], Worker], pipe: Connection) -> None:
     """A worker process: build the worker once, then one outcome per unit, until the pipe closes."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    for number in SIGNALS:  # they reach the whole group, or whole job; the parent decides
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         worker = make_worker()
     except VegasError as error:
@@ -92,13 +108,44 @@ def _work(make_worker: Callable[[], Worker], pipe: Connection) -> None:
 
 @dataclass
 class _Seat:
-    """One worker process, its pipe, and what it holds."""
+    """One worker process, its pipe, what it holds, and what is kept for it."""
 
     process: BaseProcess
     pipe: Connection
     ready: bool = False
     unit: Unit | None = None
     since: float = 0.0
+    key: str | None = None
+    backlog: deque[Unit] = field(default_factory=deque)
+
+
+class _Queue:
+    """Units in order, each taken when a seat is free; those that another seat has an affinity to go to its backlog."""
+
+    def __init__(self, stage: Stage[Any], units: Iterable[Unit], gate: Gate) -> None:
+        self._affinity = stage.affinity
+        self._gate = gate
+        self._units = deque(units)
+
+    def take(self, seat: _Seat, seats: list[_Seat]) -> Unit | None:
+        """The next unit for ``seat``; None if there is none for it."""
+        while seat.backlog:
+            if self._gate.admits(unit := seat.backlog.popleft()):
+                return unit
+        while self._units:
+            unit = self._units.popleft()
+            key = self._affinity(unit) if self._affinity else None
+            holder = next((other for other in seats if other.key == key), None) if key is not None else None
+            if holder is not None and holder is not seat:
+                holder.backlog.append(unit)
+            elif self._gate.admits(unit):
+                seat.key = key
+                return unit
+        return None
+
+    def is_empty(self, seats: list[_Seat]) -> bool:
+        """Whether nothing is left that any seat could take."""
+        return self._gate.is_closed or not (self._units or any(seat.backlog for seat in seats))
 
 
 class PoolExecutor:
@@ -109,22 +156,19 @@ class PoolExecutor:
             raise ValueError("a pool needs at least one worker")
         self.workers = workers
 
-    def map(self, stage: Stage[Any], units: Iterable[Unit]) -> Iterator[Outcome]:
-        source = iter(units)
-        first = deque(itertools.islice(source, self.workers))
-        seats = [self._hire(stage) for _ in first]
-        queue = itertools.chain(_drain(first), source)  # taken when a seat is free: whoever feeds us may stop
-        more = bool(seats)
+    def map(self, stage: Stage[Any], units: Iterable[Unit], gate: Gate) -> Generator[Outcome, None, None]:
+        todo = list(units)
+        queue = _Queue(stage, todo, gate)
+        seats: list[_Seat] = []
         try:
-            while more or any(seat.unit for seat in seats):
+            seats += (self._hire(stage) for _ in todo[: self.workers])
+            while True:
                 for seat in seats:
-                    if more and seat.ready and seat.unit is None:
-                        unit = next(queue, None)
-                        more = unit is not None
-                        if unit is not None:
-                            self._give(seat, unit)
-                if more or any(seat.unit for seat in seats):
-                    yield from self._collect(stage, seats)
+                    if seat.ready and seat.unit is None and (unit := queue.take(seat, seats)) is not None:
+                        self._give(seat, unit)
+                if queue.is_empty(seats) and not any(seat.unit for seat in seats):
+                    return
+                yield from self._collect(stage, seats)
         finally:
             self._dismiss(seats)
 
@@ -133,7 +177,12 @@ class PoolExecutor:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(stage.make_worker, theirs), daemon=False)
-        process.start()
+        resource_tracker.ensure_running()  # the first start would do this, and unblock the signals again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # inherited: no worker is hit while it starts
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         return _Seat(process=process, pipe=ours, since=time.monotonic())
 
@@ -150,7 +199,7 @@ class PoolExecutor:
         now = time.monotonic()
         busy = [seat for seat in seats if seat.unit or not seat.ready]
         due = min((seat.since + (stage.deadline_s if seat.unit else START_DEADLINE_S) for seat in busy), default=now)
-        came = set(wait([seat.pipe for seat in busy], timeout=max(0.0, due - now)))
+        came = set(wait([seat.pipe for seat in busy], timeout=min(max(0.0, due - now), _LOOK_UP_S)))
         for number, seat in enumerate(seats):
             unit = seat.unit
             if seat.pipe in came:
@@ -183,12 +232,12 @@ class PoolExecutor:
     def _receive(seat: _Seat) -> object:
         try:
             return seat.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # OSError: it was killed in the middle of a message
             return None
 
     def _replace(self, stage: Stage[Any], seat: _Seat) -> _Seat:
         self._dismiss([seat])
-        return self._hire(stage)
+        return replace(self._hire(stage), key=seat.key, backlog=seat.backlog)
 
     @staticmethod
     def _dismiss(seats: list[_Seat]) -> None:
@@ -201,11 +250,6 @@ class PoolExecutor:
             if seat.process.is_alive():
                 seat.process.kill()
                 seat.process.join()
-
-
-def _drain(units: "deque[Unit]") -> Iterator[Unit]:
-    while units:
-        yield units.popleft()
 
 
 def _never_started(stage: Stage[Any], cause: str) -> WorkerDied:

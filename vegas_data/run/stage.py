@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
-from vegas_data.errors import EXIT_DEPENDENCY, MediaError, VegasError, VideoUnavailable, WorkspaceError
+from vegas_data.errors import CRASHED, EXIT_DEPENDENCY, MediaError, VegasError, VideoUnavailable, WorkspaceError
 
 Status = Literal["done", "rejected", "failed", "retry", "crashed", "fatal"]
 
-CRASHED: Final = "crashed"
-DEADLINE: Final = "deadline"
+DEADLINE: Final = "timed_out"
+MAX_MESSAGE: Final = 500
 _DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
@@ -38,6 +38,9 @@ class Stage(Generic[U]):
     Args:
         make_worker: picklable; called once in each process.
         deadline_s: wall-clock seconds one attempt may take. max_attempts: before a retryable error is final.
+        affinity: units with the same key are taken up side by side, by the same worker: it may remember what it has
+            just found out.
+        party: on whom else a unit depends; a party that keeps refusing is left alone (``gate``).
     """
 
     name: str
@@ -45,6 +48,8 @@ class Stage(Generic[U]):
     make_worker: Callable[[], Worker]
     deadline_s: float = 600.0
     max_attempts: int = 3
+    affinity: Callable[[Any], str] | None = None
+    party: Callable[[Any], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +57,8 @@ class Outcome:
     """What became of one attempt.
 
     ``done``; ``rejected``: the world's last word; ``failed``: an error that another attempt would repeat now;
-    ``retry``: it may pass (a killed worker, too); ``crashed``: our bug; ``fatal``: the whole stage must stop.
+    ``retry``: it may pass (a killed worker, too), or it is not the unit's fault; ``crashed``: our bug; ``fatal``: the
+    whole stage must stop.
     """
 
     unit: str
@@ -64,11 +70,32 @@ class Outcome:
     seconds: float = 0.0
     error: VegasError | None = None
 
+    @property
+    def is_party_fault(self) -> bool:
+        """Whether it says something about the party (it refuses, or nobody understands it), nothing about the unit."""
+        return self.error is not None and self.error.stops_after > 0
+
+    @property
+    def received_bytes(self) -> int | None:
+        """What came over the network for it, if the worker's record says so."""
+        received = getattr(self.result, "received_bytes", None)
+        return received if isinstance(received, int) else None
+
+    @property
+    def origin(self) -> str:
+        """Where it came from, if the worker's record says so."""
+        return str(getattr(self.result, "origin", ""))
+
+
+def printable(text: str) -> str:
+    """Of a text what cannot steer a terminal: one line, and no more of it than is worth keeping."""
+    return "".join(c if c.isprintable() else " " for c in text)[:MAX_MESSAGE]
+
 
 def outcome_of_error(unit: str, error: VegasError, seconds: float) -> Outcome:
     """Classify an error of the project's own tree."""
     status: Status = "failed"
-    if error.retryable:
+    if error.retryable or error.stops_after:
         status = "retry"
     elif error.exit_code == EXIT_DEPENDENCY or isinstance(error, WorkspaceError):
         status = "fatal"
@@ -78,8 +105,8 @@ def outcome_of_error(unit: str, error: VegasError, seconds: float) -> Outcome:
         unit=unit,
         status=status,
         code=error.code,
-        message=str(error),
-        remedy=error.remedy,
+        message=printable(str(error)),
+        remedy=printable(error.remedy),
         seconds=seconds,
         error=error,
     )
@@ -101,5 +128,5 @@ def attempt(worker: Worker, unit: Unit) -> Outcome:
             return outcome_of_error(unit.id, full, seconds)
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
-        return Outcome(unit=unit.id, status="crashed", code=CRASHED, message=message, seconds=seconds)
+        return Outcome(unit=unit.id, status="crashed", code=CRASHED, message=printable(message), seconds=seconds)
     return Outcome(unit=unit.id, status="done", result=result, seconds=time.monotonic() - start)

@@ -46,7 +46,7 @@ def read_windows(
         windows: of the clip that ``path`` holds, tiling it from its start.
 
     Raises:
-        DecodeFailed, NoAudio, LimitExceeded, ProbeFailed: as the decoder says.
+        DecodeFailed, NoAudio, LimitExceeded, Unsupported: as the decoder says.
     """
     num_samples = options.window_ms * SAMPLE_RATE_HZ // 1000
     sound = read_audio(

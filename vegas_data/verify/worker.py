@@ -8,7 +8,7 @@ of scores, by ``aggregate``, when all clips are there.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vegas_data.errors import TooShort, VerificationError
+from vegas_data.errors import NoSuchTime, VerificationError
 from vegas_data.records import Category, Clip, Media
 from vegas_data.verify.digests import scorer_digests
 from vegas_data.verify.options import VerifyOptions
@@ -64,7 +64,7 @@ def make_verifier(
         workspace.verify_checksum(job.media_key, job.media.sha256)
         windows = split_windows(job.clip, job.media.duration_ms, options.window_ms)
         if not windows:
-            raise TooShort(f"{job.id}: {job.media.duration_ms} ms hold no whole window of {options.window_ms} ms")
+            raise NoSuchTime(f"{job.id}: {job.media.duration_ms} ms hold no whole window of {options.window_ms} ms")
         scores = ClipScores(
             clip_id=job.clip.id,
             video_id=job.clip.video_id,

@@ -13,9 +13,10 @@ from vegas_data.demo.assets import SOUND_RATE_HZ
 from vegas_data.demo.compose import render_source
 from vegas_data.demo.picture import ATTACK_MS, EXPOSURE_MS, jolt_shape, render_frames
 from vegas_data.demo.soundtrack import render_sound
-from vegas_data.errors import DecodeFailed, NoAudio, TooShort
+from vegas_data.errors import DecodeFailed, NoAudio, NoSuchTime
 from vegas_data.media.cut import CutOptions, cut_clip
 from vegas_data.media.decode import iter_frames_at, read_audio
+from vegas_data.media.section import Section
 
 SMALL = CorpusOptions(seed=3, width=96, height=72)
 PLAN = plan_corpus(SMALL)
@@ -40,11 +41,13 @@ def test_a_source_video_is_as_long_and_large_as_planned(tmp_path: Path) -> None:
     planned = pick("")
     render_source(planned, SMALL, tmp_path / "a.mp4")
     whole = CutOptions(min_ms=planned.duration_ms - 40)
-    found = cut_clip(tmp_path / "a.mp4", tmp_path / "b.mp4", start_ms=0, end_ms=planned.duration_ms, options=whole)
+    found = cut_clip(
+        Section(path=tmp_path / "a.mp4"), tmp_path / "b.mp4", start_ms=0, end_ms=planned.duration_ms, options=whole
+    )
     assert (found.width, found.height, found.fps) == (96, 72, Fraction(25))
     assert abs(found.duration_ms - planned.duration_ms) <= 40
     cut = cut_clip(
-        tmp_path / "a.mp4",
+        Section(path=tmp_path / "a.mp4"),
         tmp_path / "c.mp4",
         start_ms=planned.clip.start_ms,
         end_ms=planned.clip.end_ms,
@@ -138,14 +141,14 @@ def test_a_missing_sound_track_is_missing(tmp_path: Path) -> None:
     planned = pick("no_audio")
     render_source(planned, SMALL, tmp_path / "a.mp4")
     with pytest.raises(NoAudio):
-        cut_clip(tmp_path / "a.mp4", tmp_path / "b.mp4", start_ms=0, end_ms=6_000, options=CutOptions())
+        cut_clip(Section(path=tmp_path / "a.mp4"), tmp_path / "b.mp4", start_ms=0, end_ms=6_000, options=CutOptions())
 
 
 def test_a_short_video_is_too_short(tmp_path: Path) -> None:
     planned = pick("too_short")
     render_source(planned, SMALL, tmp_path / "a.mp4")
-    with pytest.raises(TooShort):
-        cut_clip(tmp_path / "a.mp4", tmp_path / "b.mp4", start_ms=0, end_ms=6_000, options=CutOptions())
+    with pytest.raises(NoSuchTime):
+        cut_clip(Section(path=tmp_path / "a.mp4"), tmp_path / "b.mp4", start_ms=0, end_ms=6_000, options=CutOptions())
 
 
 @pytest.mark.parametrize("category", ["dog", "water_flowing"])
@@ -155,7 +158,9 @@ def test_a_truncated_file_opens_but_cannot_be_decoded(tmp_path: Path, category: 
     assert next(iter_frames_at(tmp_path / "a.mp4", [Fraction(0)])).shape == (72, 96, 3)
     start_ms, end_ms = planned.clip.start_ms, planned.clip.end_ms
     with pytest.raises(DecodeFailed):
-        cut_clip(tmp_path / "a.mp4", tmp_path / "b.mp4", start_ms=start_ms, end_ms=end_ms, options=CutOptions())
+        cut_clip(
+            Section(path=tmp_path / "a.mp4"), tmp_path / "b.mp4", start_ms=start_ms, end_ms=end_ms, options=CutOptions()
+        )
 
 
 def test_a_jolt_starts_from_rest_peaks_once_and_dies_away() -> None:

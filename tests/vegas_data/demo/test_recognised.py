@@ -21,6 +21,7 @@ from vegas_data.demo.timeline import Shot
 from vegas_data.errors import MediaError
 from vegas_data.media.cut import CutOptions, cut_clip
 from vegas_data.media.decode import iter_frames_at, read_audio
+from vegas_data.media.section import Section
 from vegas_data.records import Window
 from vegas_data.verify.scorers import Scorer, WindowMedia
 from vegas_data.verify.scorers.efficientnet_lite0 import load_efficientnet_lite0
@@ -136,7 +137,7 @@ def score_clip(ears: Scorer, eyes: Scorer, planned: PlannedClip, folder: Path) -
     render_source(planned, DEMO, source)
     options = CutOptions(max_height_px=240, crf=23)
     try:
-        cut_clip(source, clip, start_ms=span.start_ms, end_ms=span.end_ms, options=options)
+        cut_clip(Section(path=source), clip, start_ms=span.start_ms, end_ms=span.end_ms, options=options)
     except MediaError as error:
         return f"failed:{error.code}"
     return [score_window(ears, eyes, clip, planned, index) for index in range(span.duration_ms // 2_000)]

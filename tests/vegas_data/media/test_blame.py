@@ -18,15 +18,17 @@ from vegas_data.errors import (
     DecodeFailed,
     DependencyMissing,
     LimitExceeded,
-    ProbeFailed,
     ResourcesExhausted,
+    Unsupported,
     VegasError,
     WorkspaceError,
 )
-from vegas_data.media import sandbox
+from vegas_data.media import confine, sandbox
+from vegas_data.media.confine import Limits
 from vegas_data.media.cut import CutOptions, cut_clip
 from vegas_data.media.decode import open_media
-from vegas_data.media.sandbox import Limits, ffmpeg_version, find_ffmpeg, run_ffmpeg
+from vegas_data.media.sandbox import ffmpeg_version, find_ffmpeg, run_ffmpeg
+from vegas_data.media.section import LocalBytes, Section
 
 
 @pytest.fixture
@@ -63,15 +65,18 @@ def test_a_full_disk_stops_everything(counting_video: Path, tmp_path: Path, monk
     target.symlink_to("/dev/full")
     full_disk(monkeypatch)
     with pytest.raises(WorkspaceError, match="No space left on device") as caught:
-        cut_clip(counting_video, target, start_ms=0, end_ms=4000, options=CutOptions())
+        cut_clip(Section(path=counting_video), target, start_ms=0, end_ms=4000, options=CutOptions())
     assert "make room" in caught.value.remedy
 
 
-def test_a_disk_that_has_room_again_is_tried_again(counting_video: Path, tmp_path: Path) -> None:
+def test_a_disk_that_has_room_again_is_tried_again(
+    counting_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "behind_wall", lambda command, **_: command)  # behind which the device is not seen
     target = tmp_path / "clip.mp4"
     target.symlink_to("/dev/full")
     with pytest.raises(ResourcesExhausted, match="No space left on device") as caught:
-        cut_clip(counting_video, target, start_ms=0, end_ms=4000, options=CutOptions())
+        cut_clip(Section(path=counting_video), target, start_ms=0, end_ms=4000, options=CutOptions())
     assert caught.value.retryable
 
 
@@ -138,11 +143,11 @@ def test_hard_limits_of_the_machine_are_kept() -> None:
 
 
 def test_our_limits_never_exceed_the_hard_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox.resource, "getrlimit", lambda _: (5, 7))
-    assert sandbox._within_hard_limit(resource.RLIMIT_CPU, 90) == 7
-    assert sandbox._within_hard_limit(resource.RLIMIT_CPU, 3) == 3
-    monkeypatch.setattr(sandbox.resource, "getrlimit", lambda _: (5, resource.RLIM_INFINITY))
-    assert sandbox._within_hard_limit(resource.RLIMIT_CPU, 90) == 90
+    monkeypatch.setattr(confine.resource, "getrlimit", lambda _: (5, 7))
+    assert confine._within_hard_limit(resource.RLIMIT_CPU, 90) == 7
+    assert confine._within_hard_limit(resource.RLIMIT_CPU, 3) == 3
+    monkeypatch.setattr(confine.resource, "getrlimit", lambda _: (5, resource.RLIM_INFINITY))
+    assert confine._within_hard_limit(resource.RLIMIT_CPU, 90) == 90
 
 
 @pytest.mark.parametrize("script", ["exit 0", "exit 1", "echo 'ffmpeg version 7'; exit 1", "exec sleep 0"])
@@ -174,10 +179,15 @@ def test_a_codec_nobody_knows_is_named(counting_video: Path, tmp_path: Path) -> 
     from fractions import Fraction
 
     from vegas_data.media.decode import iter_frames_at
-    from vegas_data.media.probe import count_contents, probe
+    from vegas_data.media.demux import demuxer_here
+    from vegas_data.media.readback import read_back
 
     strange = tmp_path / "strange.mp4"
     strange.write_bytes(counting_video.read_bytes().replace(b"avc1\0", b"zzzz\0"))
-    for attempt in (probe, count_contents, lambda path: list(iter_frames_at(path, [Fraction(0)]))):
-        with pytest.raises(ProbeFailed, match=r"strange\.mp4: its video track"):
+    for attempt in (
+        lambda path: demuxer_here().probe(LocalBytes(path)),
+        read_back,
+        lambda path: list(iter_frames_at(path, [Fraction(0)])),
+    ):
+        with pytest.raises(Unsupported, match=r"strange\.mp4: its video track"):
             attempt(strange)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vegas_data.errors import DecodeFailed, LimitExceeded, NoAudio, ProbeFailed, TooShort
+from vegas_data.errors import DecodeFailed, LimitExceeded, NoAudio, NoSuchTime, NoVideo
 from vegas_data.media.cut import CutOptions, cut_clip
 from vegas_data.media.decode import iter_frames_at, read_audio
-from vegas_data.media.probe import probe
+from vegas_data.media.demux import demuxer_here
 from vegas_data.media.sandbox import run_ffmpeg
+from vegas_data.media.section import LocalBytes, Section
 
 OPTIONS = CutOptions()
 RATE_HZ = 48_000
@@ -62,7 +63,7 @@ def sync_error_ms(clip: Path, cut: Any) -> float:
 )
 def test_a_gap_in_the_sound_moves_nothing_after_it(tmp_path: Path, gaps: str) -> None:
     source = flash_and_click(tmp_path / "gap.mkv", video_s=9, audio_s=9, audio=gaps, codec="pcm_s16le")
-    cut = cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
+    cut = cut_clip(Section(path=source), tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
     assert (cut.num_frames, cut.num_samples) == (200, 8 * RATE_HZ)
     delays = delays_ms(tmp_path / "c.mp4", cut)
     assert max(delays) - min(delays) < 2.0, "one offset from the first click to the last"
@@ -75,12 +76,12 @@ def test_tracks_that_end_apart_give_a_shorter_clip_in_every_container(
     tmp_path: Path, suffix: str, video_s: float, audio_s: float
 ) -> None:
     source = flash_and_click(tmp_path / f"s.{suffix}", video_s=video_s, audio_s=audio_s)
-    cut = cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
+    cut = cut_clip(Section(path=source), tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
     assert abs(cut.duration_ms - 5000) <= 25, "to the block of AAC"
     assert abs(cut.num_frames - 125) <= 1
     assert abs(cut.num_samples - 5 * RATE_HZ) <= 1024
-    with pytest.raises(TooShort):
-        cut_clip(source, tmp_path / "d.mp4", start_ms=4000, end_ms=8000, options=OPTIONS)
+    with pytest.raises(NoSuchTime):
+        cut_clip(Section(path=source), tmp_path / "d.mp4", start_ms=4000, end_ms=8000, options=OPTIONS)
 
 
 def without_duration_tags(source: Path) -> Path:
@@ -93,13 +94,13 @@ def without_duration_tags(source: Path) -> Path:
 
 def test_without_any_word_of_each_tracks_end_what_decodes_is_taken(tmp_path: Path) -> None:
     source = without_duration_tags(flash_and_click(tmp_path / "s.mkv", audio_s=5))
-    info = probe(source)
+    info = demuxer_here().probe(LocalBytes(source))
     assert (info.end_ms, info.end_is_known) == (8000, False)
-    cut = cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
+    cut = cut_clip(Section(path=source), tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
     assert abs(cut.duration_ms - 5000) <= 25
     assert abs(cut.num_frames - 125) <= 1, "the picture ends where the sound does"
-    with pytest.raises(TooShort):
-        cut_clip(source, tmp_path / "d.mp4", start_ms=4000, end_ms=8000, options=OPTIONS)
+    with pytest.raises(NoSuchTime):
+        cut_clip(Section(path=source), tmp_path / "d.mp4", start_ms=4000, end_ms=8000, options=OPTIONS)
 
 
 @pytest.mark.parametrize("tags", [True, False])
@@ -110,7 +111,7 @@ def test_a_truncated_mkv_is_damaged_and_not_short(tmp_path: Path, tags: bool) ->
     data = source.read_bytes()
     source.write_bytes(data[: len(data) * 6 // 10])
     with pytest.raises(DecodeFailed):
-        cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
+        cut_clip(Section(path=source), tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
 
 
 def test_a_track_that_announces_more_than_it_holds_is_damaged(tmp_path: Path) -> None:
@@ -118,21 +119,29 @@ def test_a_track_that_announces_more_than_it_holds_is_damaged(tmp_path: Path) ->
     data = source.read_bytes()
     assert data.count(b"00:00:05.02") == 1
     source.write_bytes(data.replace(b"00:00:05.02", b"00:00:08.02"))
-    with pytest.raises(DecodeFailed, match="8000 ms announced"):
-        cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
+    with pytest.raises(DecodeFailed, match="8021 ms announced, 5000 ms are there"):
+        cut_clip(Section(path=source), tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
 def test_a_clock_that_begins_late_is_counted_once(tmp_path: Path, suffix: str) -> None:
     source = flash_and_click(tmp_path / "s.mp4")
     late = copied(source, tmp_path / f"late.{suffix}", "-output_ts_offset", "5")
-    info = probe(late)
+    info = demuxer_here().probe(LocalBytes(late))
     assert info.end_ms is not None
     assert abs(info.end_ms - 8000) <= 60
-    cut = cut_clip(late, tmp_path / "c.mp4", start_ms=5000, end_ms=10_000, options=OPTIONS)
+    cut = cut_clip(Section(path=late), tmp_path / "c.mp4", start_ms=5000, end_ms=10_000, options=OPTIONS)
     assert abs(cut.duration_ms - 3000) <= 60
     assert sync_error_ms(tmp_path / "c.mp4", cut) < 25.0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.mp4", f"late.{suffix}", "s.mp4"]
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3"])
+def test_sound_that_an_mp4_names_by_its_packets_only_stays_in_step(tmp_path: Path, codec: str) -> None:
+    source = flash_and_click(tmp_path / "s.mp4", codec=codec)
+    cut = cut_clip(Section(path=source), tmp_path / "c.mp4", start_ms=1500, end_ms=7500, options=CutOptions())
+    assert (cut.num_frames, cut.num_samples, cut.padding_ms) == (150, 288_000, 0)
+    assert sync_error_ms(tmp_path / "c.mp4", cut) <= 2
 
 
 def test_picture_and_sound_may_come_from_two_files(tmp_path: Path) -> None:
@@ -140,14 +149,28 @@ def test_picture_and_sound_may_come_from_two_files(tmp_path: Path) -> None:
     picture = copied(source, tmp_path / "p.mp4", "-an")
     sound = copied(source, tmp_path / "a.m4a", "-vn")
     for start_ms, end_ms in ((0, 8000), (1300, 6300)):
-        apart = cut_clip(picture, tmp_path / "c.mp4", start_ms=start_ms, end_ms=end_ms, options=OPTIONS, sound=sound)
-        together = cut_clip(source, tmp_path / "d.mp4", start_ms=start_ms, end_ms=end_ms, options=OPTIONS)
+        apart = cut_clip(
+            Section(path=picture),
+            tmp_path / "c.mp4",
+            start_ms=start_ms,
+            end_ms=end_ms,
+            options=OPTIONS,
+            sound=Section(path=sound),
+        )
+        together = cut_clip(Section(path=source), tmp_path / "d.mp4", start_ms=start_ms, end_ms=end_ms, options=OPTIONS)
         assert apart == together
         assert (tmp_path / "c.mp4").read_bytes() == (tmp_path / "d.mp4").read_bytes()
     with pytest.raises(NoAudio, match=r"p\.mp4"):
-        cut_clip(source, tmp_path / "e.mp4", start_ms=0, end_ms=8000, options=OPTIONS, sound=picture)
-    with pytest.raises(ProbeFailed, match=r"a\.m4a"):
-        cut_clip(sound, tmp_path / "e.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
+        cut_clip(
+            Section(path=source),
+            tmp_path / "e.mp4",
+            start_ms=0,
+            end_ms=8000,
+            options=OPTIONS,
+            sound=Section(path=picture),
+        )
+    with pytest.raises(NoVideo, match=r"a\.m4a"):
+        cut_clip(Section(path=sound), tmp_path / "e.mp4", start_ms=0, end_ms=8000, options=OPTIONS)
 
 
 def test_too_many_pictures_a_second_are_the_files_own_fault(tmp_path: Path) -> None:
@@ -157,7 +180,7 @@ def test_too_many_pictures_a_second_are_the_files_own_fault(tmp_path: Path) -> N
         what="fast",
     )
     with pytest.raises(LimitExceeded):
-        cut_clip(source, tmp_path / "c.mp4", start_ms=0, end_ms=3000, options=OPTIONS)
+        cut_clip(Section(path=source), tmp_path / "c.mp4", start_ms=0, end_ms=3000, options=OPTIONS)
 
 
 @pytest.mark.parametrize(

@@ -7,22 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from films import film
 
 from vegas_data.errors import (
     DecodeFailed,
     DependencyMissing,
     LimitExceeded,
     NoAudio,
-    ProbeFailed,
+    NoSuchTime,
     ResourcesExhausted,
-    TooShort,
+    Unsupported,
 )
 from vegas_data.media import sandbox
+from vegas_data.media.confine import Limits
 from vegas_data.media.cut import CutOptions, cut_clip
 from vegas_data.media.decode import iter_frames_at, read_audio
+from vegas_data.media.demux import demuxer_here
 from vegas_data.media.mux import write_mp4
-from vegas_data.media.probe import probe
-from vegas_data.media.sandbox import Limits, find_ffmpeg, run_ffmpeg
+from vegas_data.media.sandbox import find_ffmpeg, run_ffmpeg
+from vegas_data.media.section import LocalBytes, Section
 
 LITERAL = Fraction(79872, 5)
 
@@ -66,7 +69,9 @@ def test_a_cut_has_exactly_the_spans_pictures_and_samples(
     counting_video: Path, tmp_path: Path, start_ms: int, end_ms: int
 ) -> None:
     span_ms = end_ms - start_ms
-    cut = cut_clip(counting_video, tmp_path / "c.mp4", start_ms=start_ms, end_ms=end_ms, options=CutOptions())
+    cut = cut_clip(
+        Section(path=counting_video), tmp_path / "c.mp4", start_ms=start_ms, end_ms=end_ms, options=CutOptions()
+    )
     assert (cut.num_frames, cut.num_samples, cut.duration_ms) == (span_ms // 40, span_ms * 48, span_ms)
     times = [Fraction(i, 25) for i in range(cut.num_frames)]
     offset = np.array(levels(tmp_path / "c.mp4", times)) - np.arange(cut.num_frames) - start_ms / 40
@@ -79,24 +84,48 @@ def test_a_cut_has_exactly_the_spans_pictures_and_samples(
 
 def test_the_same_cut_has_the_same_bytes(counting_video: Path, tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
-        cut_clip(counting_video, tmp_path / name, start_ms=1000, end_ms=5000, options=CutOptions())
+        cut_clip(Section(path=counting_video), tmp_path / name, start_ms=1000, end_ms=5000, options=CutOptions())
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
 def test_a_source_that_ends_early_gives_a_shorter_clip_and_says_so(counting_video: Path, tmp_path: Path) -> None:
-    cut = cut_clip(counting_video, tmp_path / "c.mp4", start_ms=3000, end_ms=13_000, options=CutOptions())
+    cut = cut_clip(Section(path=counting_video), tmp_path / "c.mp4", start_ms=3000, end_ms=13_000, options=CutOptions())
     assert (cut.duration_ms, cut.num_frames, cut.num_samples) == (5000, 125, 240_000)
-    with pytest.raises(TooShort, match="1000 ms of the span exist"):
-        cut_clip(counting_video, tmp_path / "d.mp4", start_ms=7000, end_ms=13_000, options=CutOptions())
+    with pytest.raises(NoSuchTime, match="1000 ms of the span exist"):
+        cut_clip(Section(path=counting_video), tmp_path / "d.mp4", start_ms=7000, end_ms=13_000, options=CutOptions())
 
 
 def test_large_pictures_are_scaled_and_odd_ones_made_even(tmp_path: Path) -> None:
     frames = [np.full((120, 202, 3), 90, np.uint8)] * 60
     write_mp4(tmp_path / "s.mp4", frames, size=(202, 120), fps=Fraction(30000, 1001), audio=np.zeros(48_000 * 2 + 500))
     cut = cut_clip(
-        tmp_path / "s.mp4", tmp_path / "c.mp4", start_ms=0, end_ms=2000, options=CutOptions(max_height_px=61)
+        Section(path=tmp_path / "s.mp4"),
+        tmp_path / "c.mp4",
+        start_ms=0,
+        end_ms=2000,
+        options=CutOptions(max_height_px=61),
     )
     assert (cut.width, cut.height, cut.fps) == (100, 60, Fraction(30000, 1001))
+
+
+@pytest.mark.parametrize(
+    ("before", "shape", "max_height", "wanted"),
+    [
+        (("-display_rotation", "90"), "null", 360, (96, 128)),
+        (("-display_rotation", "90"), "null", 64, (48, 64)),
+        ((), "setsar=4/3", 360, (170, 96)),
+        ((), "setsar=1/2", 48, (32, 48)),
+    ],
+)
+def test_a_clip_has_the_shape_that_its_source_is_shown_in(
+    tmp_path: Path, before: tuple[str, ...], shape: str, max_height: int, wanted: tuple[int, int]
+) -> None:
+    still = film(tmp_path / "s.mp4", seconds=3, picture_filter=f"scale=128:96,{shape}")
+    target = tmp_path / "r.mp4"
+    run_ffmpeg([*before, "-i", f"file:{still}", "-c", "copy", f"file:{target}"], what=target.name, target=target)
+    options = CutOptions(max_height_px=max_height)
+    cut = cut_clip(Section(path=target), tmp_path / "c.mp4", start_ms=0, end_ms=2000, options=options)
+    assert (cut.width, cut.height) == wanted
 
 
 def test_a_truncated_file_is_named_and_never_called_short(counting_video: Path, tmp_path: Path) -> None:
@@ -105,7 +134,7 @@ def test_a_truncated_file_is_named_and_never_called_short(counting_video: Path, 
         bad = tmp_path / "bad.mp4"
         bad.write_bytes(data[: int(len(data) * share)])
         with pytest.raises(DecodeFailed):
-            cut_clip(bad, tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=CutOptions())
+            cut_clip(Section(path=bad), tmp_path / "c.mp4", start_ms=0, end_ms=8000, options=CutOptions())
 
 
 def test_no_sound_no_media_and_no_picture(tmp_path: Path) -> None:
@@ -113,10 +142,10 @@ def test_no_sound_no_media_and_no_picture(tmp_path: Path) -> None:
         tmp_path / "mute.mp4", [np.zeros((32, 32, 3), np.uint8)] * 50, size=(32, 32), fps=Fraction(25), audio=None
     )
     with pytest.raises(NoAudio, match=r"mute\.mp4: no sound track"):
-        probe(tmp_path / "mute.mp4")
+        demuxer_here().probe(LocalBytes(tmp_path / "mute.mp4"))
     (tmp_path / "page.mp4").write_text("<html>consent</html>", encoding="utf-8")
-    with pytest.raises(ProbeFailed, match=r"page\.mp4"):
-        probe(tmp_path / "page.mp4")
+    with pytest.raises(Unsupported, match=r"page\.mp4"):
+        demuxer_here().probe(LocalBytes(tmp_path / "page.mp4"))
 
 
 @pytest.mark.parametrize(
@@ -130,9 +159,9 @@ def test_no_sound_no_media_and_no_picture(tmp_path: Path) -> None:
 def test_a_playlist_dressed_up_as_mp4_opens_nothing(counting_video: Path, tmp_path: Path, playlist: str) -> None:
     trap = tmp_path / "trap.mp4"
     trap.write_text(playlist.format(secret=counting_video), encoding="utf-8")
-    with pytest.raises(ProbeFailed):
-        cut_clip(trap, tmp_path / "c.mp4", start_ms=0, end_ms=4000, options=CutOptions())
-    with pytest.raises(ProbeFailed):
+    with pytest.raises(Unsupported):
+        cut_clip(Section(path=trap), tmp_path / "c.mp4", start_ms=0, end_ms=4000, options=CutOptions())
+    with pytest.raises(Unsupported):
         list(iter_frames_at(trap, [Fraction(0)]))
     assert not (tmp_path / "c.mp4").exists()
 

@@ -15,7 +15,7 @@ import pytest
 from release_bench import CREDIT, CUT, UNLICENSED, WHOLE, all_bytes, make_source
 
 from vegas_data.errors import ChecksumMismatch, ReleaseError, WorkspaceLocked
-from vegas_data.media.probe import count_contents
+from vegas_data.media.readback import read_back
 from vegas_data.release import (
     ReleaseOptions,
     ReleaseSource,
@@ -58,7 +58,7 @@ def test_a_whole_clip_is_copied_and_a_piece_is_cut(source: ReleaseSource, media_
     _, key = source.media["demo-000_000030000"]
     assert bytes(media["drum", WHOLE].video) == source.workspace.path(key).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(media["drum", CUT].video)
-    found = count_contents(tmp_path / "cut.mp4")
+    found = read_back(tmp_path / "cut.mp4")
     assert (found.num_frames, found.num_samples) == (50, 96_000)
 
 

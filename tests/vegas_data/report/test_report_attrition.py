@@ -64,12 +64,12 @@ def test_says_what_the_source_lacked_and_what_verification_gave_up() -> None:
         recipe_name="x",
         clips=(short, refused),
         media={short.id: make_media(short, 4000), refused.id: make_media(refused)},
-        failures=(Failure(clip_id=refused.id, code="limit_exceeded", message="", stage="verify"),),
+        failures=(Failure(clip_id=refused.id, code="too_large", message="", stage="verify"),),
         verdicts=tuple(make_verdicts(short, "drum", "ok", "ok")),
     )
     listed, fetched, *_ = attrition(data)
     assert losses_of(listed) == {"source ends early": Tally(0, 2000)}
-    assert losses_of(fetched) == {"limit_exceeded": Tally(1, 6000)}
+    assert losses_of(fetched) == {"too_large": Tally(1, 6000)}
 
 
 def test_a_rejected_clip_needs_no_shard(planted: ReportData) -> None:

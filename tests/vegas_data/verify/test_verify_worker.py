@@ -17,7 +17,7 @@ from verify_cases import (
     write_clip,
 )
 
-from vegas_data.errors import NoAudio, TooShort, VerificationError, WorkspaceError
+from vegas_data.errors import NoAudio, NoSuchTime, VerificationError, WorkspaceError
 from vegas_data.records import Category
 from vegas_data.verify import WindowMedia, decide, is_scored, judge, make_verifier, merge_examples, read_scores
 from vegas_data.verify.sampling import picture_times, read_windows
@@ -122,7 +122,7 @@ def test_what_holds_no_window_is_too_short(workspace: Workspace, tmp_path: Path)
     file = tmp_path / "short.mp4"
     write_clip(file, [grey(100)], [QUIET])
     job = make_job(workspace, file, duration_ms=1_999, categories=("target",))
-    with pytest.raises(TooShort, match=r"test-short_000000000@\w{8}: 1999 ms hold no whole window"):
+    with pytest.raises(NoSuchTime, match=r"test-short_000000000@\w{8}: 1999 ms hold no whole window"):
         make_verifier(FAKES, workspace, [TARGET], FAKE_REGISTRY)(job)
     assert not workspace.exists(job.key)
 
