@@ -15,7 +15,7 @@ from typing import Final
 
 from vegas_data import demo, fetch, listing
 from vegas_data.context import Run
-from vegas_data.errors import WorkspaceError
+from vegas_data.errors import Interrupted, WorkspaceError
 from vegas_data.fetch import ANYONE, Access, SourceOptions
 from vegas_data.manifest import (
     CLIPS,
@@ -196,7 +196,11 @@ def run_fetch(run: Run, access: Access = ANYONE, local: Path | None = None) -> l
         pending = {unit.id for unit in pending_units(work, run.ledger, again=run.selection.asks_again)}
         if summaries and not pending:
             return summaries
-        summaries += _fetch_round(run, work, pending, sources, access)
+        try:
+            summaries += _fetch_round(run, work, pending, sources, access)
+        except Interrupted as stop:
+            stop.earlier = summaries
+            raise
         tried |= pending
         if run.recipe.manifest is None or run.selection.limit is not None or summaries[-1].stopped:
             return summaries

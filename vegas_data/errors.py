@@ -350,12 +350,15 @@ class Interrupted(BaseException):
 
     Args:
         summary: what the stage came to, if it could still say so.
+
+    ``earlier`` is what stages before it came to in the same command.
     """
 
     def __init__(self, signum: int, summary: Any = None) -> None:
         super().__init__(f"interrupted by {signal.Signals(signum).name}")
         self.signum = signum
         self.summary = summary
+        self.earlier: list[Any] = []
 
     @property
     def exit_code(self) -> int:

@@ -198,7 +198,7 @@ def test_a_link_out_of_the_folder_is_nobodys_video(tmp_path: Path, videos: tuple
     done = vegas("fetch", "--recipe", "recipe.toml", "--workspace", "w", "--manifest", table, "--json", cwd=tmp_path)
     stage = json.loads(done.stdout)["stages"][-1]
     assert stage["outcomes"] == {"done": 1, "rejected": 1}
-    assert [(row["unit"], row["reason"]) for row in stage["failures"]] == [("loop-taken_000001000", "removed")]
+    assert [(row["unit"], row["reason"]) for row in stage["failures"]] == [("loop-taken_000001000", "not_here")]
 
 
 @settings(max_examples=300, deadline=None)

@@ -52,7 +52,7 @@ def run_verb(
             try:
                 summaries = do(run)
             except Interrupted as interrupted:
-                stop, summaries = interrupted, [interrupted.summary] if interrupted.summary else []
+                stop, summaries = interrupted, [s for s in (*interrupted.earlier, interrupted.summary) if s]
             else:
                 told = more.look_back(run) if more else {}
     if place.as_json:

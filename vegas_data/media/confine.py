@@ -67,7 +67,7 @@ def find_wall() -> Wall:
     Raises:
         DependencyMissing: the setting demands one and there is none, or it is none of its three values.
     """
-    setting = os.environ.get(SANDBOX_SETTING, "auto")
+    setting = os.environ.get(SANDBOX_SETTING) or "auto"
     if setting not in _CHOICES:
         raise DependencyMissing(
             f"{SANDBOX_SETTING}={setting}: must be one of {', '.join(_CHOICES)}", remedy=f"unset {SANDBOX_SETTING}"

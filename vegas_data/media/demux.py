@@ -42,6 +42,7 @@ _SCANNED_BYTES_PER_S: Final = 30 << 20
 _MEMORY_BYTES: Final = 224 << 20
 _MAX_ANSWER_BYTES: Final = 64 << 10
 _MAX_MESSAGE: Final = 300
+_MAX_ERRNO: Final = 4095
 _ERRORS: Final[dict[str, type[MediaError]]] = {
     kind.code: kind for kind in (Unsupported, NoVideo, NoAudio, NoSuchTime, DecodeFailed, LimitExceeded)
 }
@@ -138,7 +139,7 @@ class Demuxer:
             raise ValueError(f"not a span: {start_ms} to {end_ms} ms")
         try:
             said = self._ask(source, tracks=tracks, target=target, span_ms=(start_ms, end_ms))
-            if said.get("probe") is None:
+            if said.get("probe") is None and not isinstance(source, LocalBytes):
                 target.unlink()
                 return None
             return Section(
@@ -227,7 +228,7 @@ class Demuxer:
         kind = _ERRORS.get(str(said.get("code")))
         if kind is not None:
             return kind(f"{source.name}: {message}")
-        number = said.get("errno")
+        number = integer(said.get("errno"), 0, _MAX_ERRNO)
         if number == errno.EIO and isinstance(source, LocalBytes):
             source.require_readable()
             return DecodeFailed(f"{source.name}: {message}")

@@ -8,6 +8,7 @@ handle to write the piece into; what it sends back is a few numbers as JSON, whi
 import contextlib
 import dataclasses
 import errno
+import io
 import json
 import os
 import resource
@@ -86,6 +87,35 @@ class Feed:
         self._next = number + -(-wanted // _BLOCK_BYTES)
         while len(self._blocks) > _BLOCKS_KEPT:
             self._blocks.popitem(last=False)
+
+
+class _Handle:
+    """An open file that PyAV reads or writes; it remembers what went wrong, which PyAV does not always pass on."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.fault: OSError | None = None
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, length: int) -> bytes:
+        with self._remembered():
+            return self._file.read(length) or b""
+
+    def write(self, data: bytes) -> int:
+        left = memoryview(data)
+        with self._remembered():
+            while left:
+                left = left[self._file.write(left) :]
+        return len(data)
+
+    @contextlib.contextmanager
+    def _remembered(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.fault = error
+            raise
 
 
 def receive(other: socket.socket, length: int, *, due: float | None = None) -> bytes:
@@ -175,21 +205,22 @@ def _answer(request: dict[str, Any], handles: list[int]) -> None:
 
 
 def _work(request: dict[str, Any], asked: socket.socket, handles: list[int]) -> dict[str, Any]:
-    source: Any = os.fdopen(handles[0], "rb", buffering=0) if request["is_local"] else Feed(asked, request["size"])
-    with _opened(source) as container:
+    modes = "r" * request["is_local"] + "w" * request["is_copy"]
+    files = [_Handle(io.FileIO(handle, mode)) for handle, mode in zip(handles, modes, strict=True)]
+    source: Any = files[0] if request["is_local"] else Feed(asked, request["size"])
+    with _opened(source, files) as container:
         if request["is_copy"] and not (request["is_local"] or has_index(container)):
             return {"probe": None}
         probe = describe(container, picture=request["picture"], sound=request["sound"])
         said: dict[str, Any] = {"probe": plain(probe)}
         if request["is_copy"]:
-            with os.fdopen(handles[-1], "wb", buffering=0) as into:
-                span = {"start_us": request["start_us"], "end_us": request["end_us"]}
-                said |= dataclasses.asdict(copy_packets(container, into, probe, **span))
+            span = {"start_us": request["start_us"], "end_us": request["end_us"]}
+            said |= dataclasses.asdict(copy_packets(container, files[-1], probe, **span))
     return said
 
 
 @contextlib.contextmanager
-def _opened(source: Any) -> "Iterator[av.container.InputContainer]":
+def _opened(source: Any, files: list[_Handle]) -> "Iterator[av.container.InputContainer]":
     import av
 
     options = {
@@ -205,11 +236,12 @@ def _opened(source: Any) -> "Iterator[av.container.InputContainer]":
         with av.open(source, options=options, metadata_errors="replace") as container:
             kind, said = DecodeFailed, "its packets cannot be read"
             yield container
-    except av.FFmpegError as error:
-        if error.errno == errno.ENOMEM:
+    except (av.FFmpegError, OSError) as error:
+        cause = next((file.fault for file in files if file.fault), error)
+        if cause.errno == errno.ENOMEM:
             raise LimitExceeded(_TOO_MUCH_MEMORY) from None
-        if error.errno == errno.EFBIG:
+        if cause.errno == errno.EFBIG:
             raise LimitExceeded("the span is larger than a clip may cost") from None
-        if error.errno in BUSY_ERRNOS | DISK_ERRNOS | {errno.EIO}:
-            raise OSError(error.errno, error.strerror) from None
+        if cause.errno in BUSY_ERRNOS | DISK_ERRNOS | {errno.EIO}:
+            raise OSError(cause.errno, cause.strerror) from None
         raise kind(f"{said}: {error.strerror}") from None

@@ -89,7 +89,9 @@ def command(order: Order, target: Path) -> list[str]:
         .filter("asetpts", "PTS-STARTPTS")
     )
     form = encoder_settings(crf=order.crf, preset=order.preset, audio_kbps=order.audio_kbps)
-    arguments: list[str] = ffmpeg.output(video, audio, f"file:{target}", **form).global_args(*_GLOBAL).get_args()
+    arguments: list[str] = (
+        ffmpeg.output(video, audio, f"file:{target.absolute()}", **form).global_args(*_GLOBAL).get_args()
+    )
     return arguments
 
 
@@ -103,7 +105,7 @@ def _input(piece: Path, offset_us: int) -> Any:
         "threads": 1,
         "itsoffset": _seconds(-offset_us),
     }
-    return ffmpeg.input(f"file:{piece}", **given)
+    return ffmpeg.input(f"file:{piece.absolute()}", **given)
 
 
 def _seconds(microseconds: int) -> str:

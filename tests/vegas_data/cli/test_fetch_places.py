@@ -128,6 +128,26 @@ def test_a_host_that_wants_us_later_is_not_forgotten_down_the_queue(
     assert len(tried) == len(set(tried)), "each clip ends once"
 
 
+def test_what_was_done_before_a_signal_is_told(run: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("cap = 3000", "cap = 1"), encoding="utf-8")
+    asked: list[str] = []
+
+    def answer(extractor: Any, video_id: str) -> None:
+        if len(asked) == 2:
+            signal.raise_signal(signal.SIGINT)
+        says(PRIVATE)(extractor, video_id)
+
+    asked = plant(monkeypatch, answer)
+    done = run("fetch", "--json")
+    assert done.code == 130
+    stages = json.loads(done.out)["stages"]
+    assert [(stage["outcomes"], stage["interrupted"]) for stage in stages] == [
+        ({"rejected": 1}, False),
+        ({"rejected": 1}, True),
+    ]
+
+
 def test_parts_share_no_video(run: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = plant(monkeypatch, says(PRIVATE))
     counts = [json.loads(run("fetch", "--part", f"{n}/2", "--json").out)["stages"][-1]["outcomes"] for n in (1, 2)]

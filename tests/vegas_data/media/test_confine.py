@@ -139,3 +139,11 @@ def test_a_child_has_its_limits() -> None:
 def test_signals_are_told_from_exit_codes() -> None:
     assert [signal_of(code, walled=True) for code in (-9, 0, 1, 137, 152, 234, 254)] == [9, 0, 0, 9, 24, 0, 0]
     assert [signal_of(code, walled=False) for code in (-9, 137)] == [9, 0]
+
+
+@pytest.mark.usefixtures("wall")
+def test_paths_may_be_named_from_where_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = film(Path("s.mp4"), seconds=3)
+    cut = cut_clip(Section(path=source), Path("c.mp4"), start_ms=0, end_ms=2000, options=CutOptions())
+    assert cut.num_frames == 50

@@ -15,11 +15,11 @@ from films import CountedFile, film
 from traps import bombs, playlists
 
 from tests.loopback import Handler, serving
-from vegas_data.errors import DecodeFailed, MediaError, ResourcesExhausted, Unsupported
+from vegas_data.errors import DecodeFailed, LimitExceeded, MediaError, ResourcesExhausted, Unsupported
 from vegas_data.media import demux, demux_process
 from vegas_data.media.cut import CutOptions, cut_clip
 from vegas_data.media.demux import Demuxer, demuxer_here
-from vegas_data.media.demux_child import DONE, FRAME, READ
+from vegas_data.media.demux_child import DONE, FAILED, FRAME, READ
 from vegas_data.media.section import LocalBytes, Section
 
 TOO_LATE_S = 5.0  # the aim is two seconds on a machine that does nothing else
@@ -171,6 +171,33 @@ def test_a_child_that_lies_is_not_believed(tmp_path: Path, monkeypatch: pytest.M
     )
     with Demuxer() as demuxer, pytest.raises(DecodeFailed, match="did not answer as it has to"):
         demuxer.probe(CountedFile(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"), [(FAILED, {"code": "", "errno": [28]}), (FAILED, {"code": ""}), (DONE, {"probe": None})]
+)
+def test_nor_is_what_it_says_of_a_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int, answer: dict[str, object]
+) -> None:
+    (tmp_path / "s.mp4").write_bytes(bytes(1000))
+    monkeypatch.setattr(Demuxer, "_converse", lambda *_: (kind, answer))
+    with Demuxer() as demuxer, pytest.raises(DecodeFailed, match="did not answer as it has to"):
+        demuxer.copy_span(LocalBytes(tmp_path / "s.mp4"), tmp_path / "p", start_ms=0, end_ms=1, tracks="both")
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_piece_that_grows_too_large_is_the_files_own_fault_wherever_that_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = film(tmp_path / "s.mp4", seconds=6)
+    span = {"start_ms": 0, "end_ms": 5000, "tracks": "both"}
+    with Demuxer() as demuxer:
+        demuxer.copy_span(LocalBytes(source), tmp_path / "p", **span)
+        whole = (tmp_path / "p").stat().st_size
+        for limit in (100, whole // 2, whole - 10):
+            monkeypatch.setattr(demux, "MAX_FILE_BYTES", limit)
+            with pytest.raises(LimitExceeded, match="the span is larger than a clip may cost"):
+                demuxer.copy_span(LocalBytes(source), tmp_path / "p", **span)
 
 
 def test_a_child_that_dies_costs_one_file_at_most(tmp_path: Path) -> None:
