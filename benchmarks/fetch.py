@@ -46,15 +46,11 @@ from vegas_data.media.sandbox import find_ffmpeg
 SAMPLE_RATES_HZ: Final = {"25": 48_000, "29.97": 44_100, "15": 48_000, "variable": 48_000}
 MODES: Final = ("exact", "keyframe_adjusted", "low")
 PRESET: Final = "veryfast"
-SMALLER_PX: Final = 240
-"""Sources have 360 lines; a recipe may ask for fewer, and then the peer encodes once to cut and once to scale."""
 PEER: Final = """
 import json, sys
 from video2dataset import video2dataset
-table, output, mode, height = sys.argv[1:]
+table, output, mode = sys.argv[1:]
 subsampling = {"ClippingSubsampler": {"args": {"precision": mode}}}
-if int(height):
-    subsampling["ResolutionSubsampler"] = {"args": {"height": int(height), "resize_mode": ["scale"]}}
 video2dataset(
     url_list=table, output_folder=output, input_format="parquet", output_format="files", url_col="url",
     clip_col="clips", save_additional_columns=["id"], tmp_dir=output + "-tmp", encode_formats={"video": "mp4"},
@@ -161,10 +157,10 @@ class Ours:
 
     name = "vegas-data"
 
-    def __init__(self, folder: Path, base: str, height: int = 0) -> None:
+    def __init__(self, folder: Path, base: str) -> None:
         self._folder = folder
-        self._recipe = folder / f"recipe-{height}.toml"
-        cut = f'[fetch.cut]\npreset = "{PRESET}"\n' + (f"max_height_px = {height}\n" if height else "")
+        self._recipe = folder / "recipe.toml"
+        cut = f'[fetch.cut]\npreset = "{PRESET}"\n'
         self._recipe.write_text(recipe_text({"loop": f"{base}/{{id}}.mp4"}, cut), encoding="utf-8")
 
     def fetch(self, orders: Sequence[Order], core: int) -> tuple[float, dict[str, Path]]:
@@ -183,10 +179,10 @@ class Ours:
 class Peer:
     """video2dataset's download worker with its clipping subsampler in one of its three modes."""
 
-    def __init__(self, folder: Path, base: str, python: Path, ffprobe: Path | None, mode: str, height: int = 0) -> None:
+    def __init__(self, folder: Path, base: str, python: Path, ffprobe: Path | None, mode: str) -> None:
         self.name = f"video2dataset {mode}"
         self._folder, self._base, self._python = folder, base, python
-        self._wanted = (mode, str(height))
+        self._mode = mode
         programs = folder / "bin"
         programs.mkdir(exist_ok=True)
         settings = f"-preset {PRESET} -crf 20 -threads 1 -c:a aac -b:a 128k"
@@ -214,7 +210,7 @@ class Peer:
             "clips": [[[o.start_ms / 1000, o.end_ms / 1000]] for o in orders],
         }
         pq.write_table(pa.table(columns), folder / "clips.parquet")
-        command = [self._python, "-c", PEER, folder / "clips.parquet", folder / "out", *self._wanted]
+        command = [self._python, "-c", PEER, folder / "clips.parquet", folder / "out", self._mode]
         seconds = measure(command, self._environment, core)
         clips = {}
         for car in (folder / "out").glob("*/*.json"):
@@ -327,15 +323,9 @@ def main() -> None:
                     print("video2dataset keyframe_adjusted: not measured (no --ffprobe)", file=sys.stderr)
                     del peers["keyframe_adjusted"]
             if arguments.only != "exactness":
-                smaller = Ours(folder, base, SMALLER_PX), None
-                if arguments.peer_python is not None:
-                    peer = Peer(folder, base, arguments.peer_python, arguments.ffprobe, "exact", SMALLER_PX)
-                    smaller = smaller[0], peer
                 for seconds, clip_s, n in ((10, 10, 4), (10, 4, 4), (120, 10, 2)):
                     cost = compare_cost(ours, peers.get("exact"), seconds, clip_s, n, arguments.rounds, core)
                     results["cost"].append(cost)
-                cost = compare_cost(*smaller, 10, 10, 4, arguments.rounds, core)
-                results["cost"].append({**cost, "scaled_to_px": SMALLER_PX})
             if arguments.only != "cost":
                 for seconds, clip_s in ((10, 4), (120, 10)):
                     names = [source_name(seconds, rate) for rate in RATES]
