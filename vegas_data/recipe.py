@@ -17,7 +17,7 @@ from vegas_data.shards import ShardOptions
 from vegas_data.split import SplitOptions
 from vegas_data.training import TrainingOptions
 from vegas_data.units import Grid
-from vegas_data.verify import VerifyOptions
+from vegas_data.verify import TriageOptions, VerifyOptions
 
 DEFAULT: Final = "vegas"
 SCHEMA: Final = 1
@@ -55,7 +55,12 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Digest of everything in the recipe that decides results."""
-        return digest("recipe", self, *(() if self.manifest is None else (self.manifest,)))
+        later: list[object] = [] if self.manifest is None else [self.manifest]
+        if self.verify.triage != TriageOptions():
+            later.append(self.verify.triage)
+        if self.verify.advisers:
+            later.append(self.verify.advisers)
+        return digest("recipe", self, *later)
 
 
 def find_recipe(name_or_path: str) -> Path:

@@ -222,7 +222,7 @@ class Verdict:
     """Judgments of one window for one category, aggregated by a named rule.
 
     Args:
-        reason: ``ok``, or what decided: ``silent``, ``still``, ``not_heard``, ``not_seen``, ….
+        reason: ``ok``, or what decided: ``silent`` or another flaw (``verify.flaws``), ``not_heard``, ``not_seen``, ….
     """
 
     category: str

@@ -3,7 +3,9 @@
 workspace/
   workspace.json  recipe.toml   which recipe this workspace was made with
   ledger.sqlite                 attempts (can be rebuilt)
+  judgments.sqlite              what people said (cannot be rebuilt)
   manifest/  corpus/  clips/  scores/  features/  shards/  tables/
+  calibration/  audit/          windows drawn for people; thresholds from what they said
   train/                        runs of the train commands, each a store of its own
   releases/                     what ``vegas-data release build`` made
   report.html  summary.json

@@ -12,20 +12,6 @@ from vegas_data.config import shipped
 from vegas_data.store import sha256_of
 
 
-@pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished workspace of the smoke recipe; tests that change something take a copy."""
-    workspace = tmp_path_factory.mktemp("smoke") / "w"
-    fetched = vegas_json("fetch", "--workspace", workspace, "--recipe", "smoke", "--workers", "2")
-    assert {stage["stage"]: stage["outcomes"] for stage in fetched["stages"]} == {
-        "corpus": {"done": 5},
-        "fetch": {"done": 5, "rejected": 1},
-    }
-    vegas_json("verify", "--workspace", workspace)
-    vegas_json("featurize", "--workspace", workspace)
-    return workspace
-
-
 def test_what_came_out(smoke: Path) -> None:
     status = vegas_json("status", "--workspace", smoke, "--failures")
     assert status["clips"] == {"listed": 6, "fetched": 5, "failed": {"removed": 1}}
@@ -271,12 +257,13 @@ def test_a_lost_recipe_is_named(smoke: Path, tmp_path: Path) -> None:
     assert "recipe.toml: no such file" in done.stderr
 
 
-def test_no_gpu_is_an_error_and_not_a_traceback(smoke: Path) -> None:
+@pytest.mark.parametrize("verb", ["verify", "featurize"])
+def test_no_gpu_is_an_error_and_not_a_traceback(smoke: Path, verb: str) -> None:
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    done = vegas("featurize", "--workspace", smoke, "--gpu")
+    done = vegas(verb, "--workspace", smoke, "--gpu")
     assert done.returncode == 5
     assert "error:" in done.stderr
     assert "remedy:" in done.stderr

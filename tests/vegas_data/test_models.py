@@ -18,13 +18,20 @@ def entry(**changes: Any) -> ModelEntry:
 
 def test_the_shipped_registry() -> None:
     registry = load_registry()
-    assert list(registry) == ["yamnet", "efficientnet-lite0", "vgg19-fc6", "temporal-vgg16-fc6", "siglip2"]
+    through_transformers = ["siglip2", "clip", "ast", "clap"]
+    assert list(registry) == [
+        "yamnet",
+        "efficientnet-lite0",
+        "vgg19-fc6",
+        "temporal-vgg16-fc6",
+        *through_transformers,
+    ]
     assert registry["vgg19-fc6"].sha256_prefix in registry["vgg19-fc6"].url
     assert "non-commercial" in registry["temporal-vgg16-fc6"].licence
     assert {name for name, model in registry.items() if model.sha256 == FIRST_FETCH} == {
         "vgg19-fc6",
         "temporal-vgg16-fc6",
-        "siglip2",
+        *through_transformers,
     }
 
 

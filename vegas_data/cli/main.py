@@ -12,6 +12,8 @@ _VERBS: Final = {
     "manifest": "manifest",
     "fetch": "fetch",
     "verify": "verify",
+    "review": "review",
+    "audit": "audit",
     "featurize": "featurize",
     "status": "status",
     "check": "check",

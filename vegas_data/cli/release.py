@@ -77,6 +77,10 @@ def build(
     click.echo(f"{result.folder}: {result.outcome}: {result.shards} shards, {result.examples} examples, {size}")
     for reason, count in result.left_out.items():
         click.echo(f"  {count} examples are in no shard: {reason}")
+    for category in result.stale_audits:
+        click.echo(f"  {category}: its audit is of older verdicts and left out: vegas-data audit draw --anew")
+    if not result.audited:
+        click.echo("  no audit: the card says that precision was not measured")
 
 
 @command.command("check")

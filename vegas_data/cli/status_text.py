@@ -16,7 +16,7 @@ def print_status(result: dict[str, Any]) -> None:
     reasons = ", ".join(f"{n} {code}" for code, n in clips["failed"].items()) or "none failed"
     table.add_row("clips", f"{clips['listed']} listed, {clips['fetched']} fetched; {reasons}")
     verdicts = f"{verify['accepted']} accepted, {verify['rejected']} rejected, {verify['undecided']} undecided"
-    table.add_row("windows", f"{verify['windows']}: {verdicts} (uncalibrated)")
+    table.add_row("windows", f"{verify['windows']}: {verdicts} ({_basis(verify['basis'])})")
     if result["later_failures"]:
         table.add_row("gave up", ", ".join(f"{n} {what}" for what, n in result["later_failures"].items()))
     by_category = ", ".join(f"{n} {name}" for name, n in examples["by_category"].items() if n)
@@ -38,6 +38,15 @@ def print_status(result: dict[str, Any]) -> None:
     for failure in result.get("failures", ()):
         reason = failure["message"].removeprefix(f"{failure['clip']}: ")
         console.print(f"{failure['clip']}  {failure['reason']}: {reason}", markup=False, soft_wrap=True)
+
+
+def _basis(basis: dict[str, int]) -> str:
+    """What verdicts rest on; signals alone promise nothing and need no word."""
+    parts = {name: count for name, count in basis.items() if name != "signals"}
+    words = {"people": "by people"}
+    if len(parts) < 2:
+        return "".join(words.get(name, name) for name in parts) or "uncalibrated"
+    return ", ".join(f"{count} {words.get(name, name)}" for name, count in parts.items())
 
 
 def _categories(rows: list[dict[str, Any]]) -> Table:

@@ -52,6 +52,9 @@ FAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "rate_limited": "accepted",
     }
 )
+# What still holds on one side of a clip in which no window has the target seen and heard.
+_HEARD_ALL_THE_SAME: Final = frozenset({"wrong_picture", "still"})
+_SEEN_ALL_THE_SAME: Final = frozenset({"wrong_sound", "silent", "still"})
 UNREACHABLE: Final = frozenset({"gone_404", "gone_410", "private", "server_error"})
 
 
@@ -157,6 +160,16 @@ class PlannedClip:
     def credit(self) -> str:
         """Who made what is shown and heard in it."""
         return credit_line(self.shots, self.sounds)
+
+    @property
+    def heard_truth(self) -> tuple[bool, ...]:
+        """For each window whether the target is heard, whatever is seen."""
+        return tuple(there or self.fault in _HEARD_ALL_THE_SAME for there in self.window_truth)
+
+    @property
+    def seen_truth(self) -> tuple[bool, ...]:
+        """For each window whether the target is in the picture, moving or not, whatever is heard."""
+        return tuple(there or self.fault in _SEEN_ALL_THE_SAME for there in self.window_truth)
 
     @property
     def onsets_ms(self) -> tuple[int, ...]:

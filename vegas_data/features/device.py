@@ -1,20 +1,14 @@
 """How features are computed on a device: set up to give the same bytes twice, and what those depend on."""
 
-from vegas_data.device import device_tools
+from vegas_data.device import confine_torch, device_tools
 
 
 def confine(device: str) -> None:
     """One thread per process in torch and OpenCV, and the same kernels every time; for a worker, once."""
     import cv2
-    import torch
 
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    if device == "cuda":
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
+    confine_torch(device)
 
 
 def tools(device: str) -> dict[str, str]:

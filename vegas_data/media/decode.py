@@ -6,8 +6,9 @@ The picture at time t is the one a player shows then: the last frame whose times
 import bisect
 import errno
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     import av.stream
     import numpy as np
     import numpy.typing as npt
+    from av.audio.frame import AudioFrame
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
+_LUMA_FIRST: Final = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"})
 MISSING_SAMPLES_TOLERATED: Final = 64  # a resampler's last few samples at the very end of a clip
 
 
@@ -76,6 +78,39 @@ def require_decoder(stream: "av.stream.Stream", name: str) -> None:
         raise Unsupported(f"{name}: its {stream.type} track is of a kind that nothing here can decode")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A decoded picture and when a player shows it: from ``start_s`` until the next one's start.
+
+    Args:
+        end_s: of the last picture: as long as an average one lasts.
+    """
+
+    start_s: Fraction
+    end_s: Fraction
+    frame: "VideoFrame"
+
+    def to_rgb(self) -> "npt.NDArray[np.uint8]":
+        """The picture, uint8 [H, W, 3], RGB."""
+        return cast("npt.NDArray[np.uint8]", self.frame.to_ndarray(format="rgb24"))
+
+    def to_luma(self) -> "tuple[npt.NDArray[np.uint8], bool]":
+        """Its brightness as it is stored, uint8 [H, W], and whether 0 to 255 are black to white (else 16 to 235).
+
+        No copy where the format has a plane of it; good as long as the picture is.
+        """
+        import numpy as np
+        from av.video.reformatter import ColorRange
+
+        frame = self.frame
+        if frame.format.name not in _LUMA_FIRST:
+            return cast("npt.NDArray[np.uint8]", frame.to_ndarray(format="gray")), True
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
+        is_full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+        return rows[: frame.height, : frame.width], is_full
+
+
 def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDArray[np.uint8]]":
     """Yield the picture shown at each of the ascending ``times_s`` (seconds from the start of the file).
 
@@ -83,11 +118,34 @@ def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDA
         each uint8 [H, W, 3], RGB.
 
     Raises:
-        DecodeFailed: the file ends before the last time, or is damaged. LimitExceeded: pictures too large.
-        NoVideo: no picture track. Unsupported: none that can be decoded.
+        DecodeFailed: the file ends before the last time, or is damaged; others as ``iter_shown``.
     """
     if any(b < a for a, b in itertools.pairwise(times_s)):
         raise ValueError("times_s must ascend")
+    index, end_s = 0, Fraction(0)
+    for shown in iter_shown(path):
+        end_s = shown.end_s
+        due = bisect.bisect_left(times_s, end_s, lo=index)
+        if due > index:  # only a picture that is asked for is converted
+            yield from itertools.repeat(shown.to_rgb(), due - index)
+            index = due
+        if index == len(times_s):
+            return
+    raise picture_ends(path, end_s, times_s[-1])
+
+
+def picture_ends(path: Path, end_s: Fraction, needed_s: Fraction) -> DecodeFailed:
+    """What to raise where the pictures end before they may."""
+    return DecodeFailed(f"{path.name}: the picture ends at {float(end_s):.3f} s, needed until {float(needed_s):.3f} s")
+
+
+def iter_shown(path: Path) -> Iterator[Shown]:
+    """Decode every picture of a file, in the order in which they are shown.
+
+    Raises:
+        DecodeFailed: the file is damaged. LimitExceeded: pictures too large.
+        NoVideo: no picture track. Unsupported: none that can be decoded.
+    """
     with open_media(path) as container:
         if not container.streams.video:
             raise NoVideo(f"{path.name}: no picture track")
@@ -96,46 +154,35 @@ def iter_frames_at(path: Path, times_s: Sequence[Fraction]) -> "Iterator[npt.NDA
         stream.thread_count = 1
         if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
             raise LimitExceeded(f"{path.name}: pictures larger than {MAX_PIXELS} pixels")
-        yield from _pictures(container, stream, times_s, path.name)
+        period = 1 / (stream.average_rate or Fraction(25))
+        before: VideoFrame | None = None
+        since = Fraction(0)
+        for frame in container.decode(stream):
+            if frame.pts is None or frame.time_base is None:
+                raise DecodeFailed(f"{path.name}: a picture without a timestamp")
+            start = frame.pts * frame.time_base
+            if before is not None:
+                yield Shown(start_s=since, end_s=start, frame=before)
+            before, since = frame, start
+        if before is not None:
+            yield Shown(start_s=since, end_s=since + period, frame=before)
 
 
-def _pictures(
-    container: "av.container.InputContainer", stream: "VideoStream", times_s: Sequence[Fraction], name: str
-) -> "Iterator[npt.NDArray[np.uint8]]":
-    period = 1 / (stream.average_rate or Fraction(25))
-    shown: VideoFrame | None = None
-    end = Fraction(0)
-    index = 0
-    for frame in container.decode(stream):
-        if frame.pts is None or frame.time_base is None:
-            raise DecodeFailed(f"{name}: a picture without a timestamp")
-        start = frame.pts * frame.time_base
-        if shown is not None:
-            due = bisect.bisect_left(times_s, start, lo=index)
-            yield from _repeat(shown, due - index)
-            index = due
-        if index == len(times_s):
-            return
-        shown, end = frame, start + period
-    if shown is not None:
-        due = bisect.bisect_left(times_s, end, lo=index)
-        yield from _repeat(shown, due - index)
-        index = due
-    if index < len(times_s):
-        raise DecodeFailed(f"{name}: the picture ends at {float(end):.3f} s, needed until {float(times_s[-1]):.3f} s")
-
-
-def _repeat(frame: "VideoFrame", count: int) -> "Iterator[npt.NDArray[np.uint8]]":
-    if count:  # only a picture that is asked for is converted
-        picture = cast("npt.NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
-        yield from itertools.repeat(picture, count)
-
-
-def read_audio(path: Path, *, sample_rate_hz: Fraction, start_ms: int, num_samples: int) -> "npt.NDArray[np.float32]":
+def read_audio(
+    path: Path,
+    *,
+    sample_rate_hz: Fraction,
+    start_ms: int,
+    num_samples: int,
+    heard: "Callable[[AudioFrame], None] | None" = None,
+) -> "npt.NDArray[np.float32]":
     """Read the sound from ``start_ms`` on, mixed to mono and resampled to the grid.
 
     A rate that is not an integer (15,974.4 Hz, the paper's literal reading) is reached exactly: both rates are
     scaled by one factor that makes them integers, and a resampler only knows their ratio.
+
+    Args:
+        heard: called with every frame that is decoded, as it is stored: before it is mixed and resampled.
 
     Shape:
         float32 [num_samples], in [-1, 1].
@@ -161,6 +208,8 @@ def read_audio(path: Path, *, sample_rate_hz: Fraction, start_ms: int, num_sampl
         scale = max(1, source_hz // ratio.denominator)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=ratio.numerator * scale)
         for frame in container.decode(stream):
+            if heard is not None:
+                heard(frame)
             frame.sample_rate = ratio.denominator * scale
             frame.pts = None
             for out in resampler.resample(frame):

@@ -7,7 +7,7 @@ which no other picture has, and is the same as nothing. See ``docs/decisions/001
 
 from typing import TYPE_CHECKING, Final, cast
 
-from vegas_data.media.alignment import Match, align
+from vegas_data.media.alignment import UNRELATED, Match, align
 from vegas_data.media.fingerprint import from_text, to_text
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ def pictures_distance(a: bytes, b: bytes) -> Match:
     Raises:
         ValueError: not hashes.
     """
-    import numpy as np
-
-    for hashes in (a, b):
-        if not hashes or len(hashes) % HASH_BYTES:
-            raise ValueError(f"hashes have 8 bytes a picture and at least one picture, not {len(hashes)} bytes")
-    words_a, words_b = np.frombuffer(a, dtype=np.uint64), np.frombuffer(b, dtype=np.uint64)
+    words_a, words_b = _words(a), _words(b)
     return align(
         words_a,
         words_b,
@@ -63,6 +58,31 @@ def pictures_distance(a: bytes, b: bytes) -> Match:
     )
 
 
+def pictures_distance_at(a: bytes, b: bytes, offset_ms: int) -> Match:
+    """Compare the pictures of two clips where the second begins ``offset_ms`` after the first (or before, if negative).
+
+    Pictures are hashed once a second, so both whole seconds beside the offset are tried, and the better one counts.
+
+    Raises:
+        ValueError: not hashes.
+    """
+    import numpy as np
+
+    words_a, words_b = _words(a), _words(b)
+    best = Match(error_rate=UNRELATED, offset_ms=offset_ms, num_compared=0)
+    for shift in sorted({offset_ms // EVERY_MS, -(-offset_ms // EVERY_MS)}):
+        first, last = max(0, shift), min(words_a.size, words_b.size + shift)
+        if first >= last:
+            continue
+        part_a, part_b = words_a[first:last], words_b[first - shift : last - shift]
+        says = (part_a != 0) & (part_b != 0)
+        compared = int(says.sum())
+        differing = int(np.bitwise_count(part_a ^ part_b)[says].sum())
+        if compared and (rate := differing / (8 * HASH_BYTES * compared)) < best.error_rate:
+            best = Match(error_rate=rate, offset_ms=shift * EVERY_MS, num_compared=compared)
+    return best
+
+
 def are_same_pictures(a: bytes, b: bytes) -> bool:
     """Whether both clips show the same pictures. Black is the same as nothing, not even as black.
 
@@ -70,6 +90,14 @@ def are_same_pictures(a: bytes, b: bytes) -> bool:
         ValueError: not hashes.
     """
     return pictures_distance(a, b).error_rate < SAME_BELOW
+
+
+def _words(hashes: bytes) -> "npt.NDArray[np.uint64]":
+    import numpy as np
+
+    if not hashes or len(hashes) % HASH_BYTES:
+        raise ValueError(f"hashes have 8 bytes a picture and at least one picture, not {len(hashes)} bytes")
+    return np.frombuffer(hashes, dtype=np.uint64)
 
 
 def pictures_to_text(hashes: bytes) -> str:

@@ -59,14 +59,29 @@ class SoundIndex:
         Raises:
             ValueError: not a fingerprint.
         """
-        best: Named | None = None
-        for index in self._candidates(sound_words(fingerprint)):
-            match = distance(self._fingerprints[index], fingerprint)
-            if match.error_rate < SAME_BELOW and (best is None or _strength(match) > _strength(best.match)):
-                best = Named(index=index, match=match)
-        return best
+        return max(self.find_all(fingerprint), key=lambda named: _strength(named.match), default=None)
 
-    def _candidates(self, words: "npt.NDArray[np.uint32]") -> list[int]:
+    def find_all(
+        self, fingerprint: bytes, among: "npt.NDArray[np.bool_] | None" = None, *, at_least: int = 1
+    ) -> list[Named]:
+        """All that ``fingerprint`` may be, of the 24 likeliest; those with the most halves in common first.
+
+        Args:
+            among: [known sounds], those that it may be; all, where it is left out.
+            at_least: halves that have to agree at one offset. Strangers share one by chance, hardly ever three.
+
+        Raises:
+            ValueError: not a fingerprint.
+        """
+        compared = (
+            Named(index=index, match=distance(self._fingerprints[index], fingerprint))
+            for index in self._candidates(sound_words(fingerprint), among, at_least)
+        )
+        return [named for named in compared if named.match.error_rate < SAME_BELOW]
+
+    def _candidates(
+        self, words: "npt.NDArray[np.uint32]", among: "npt.NDArray[np.bool_] | None", at_least: int
+    ) -> list[int]:
         import numpy as np
 
         votes: list[npt.NDArray[np.int64]] = []
@@ -77,7 +92,11 @@ class SoundIndex:
                     votes.append(where[first:end] - place)
         if not votes:
             return []
-        ballots, counts = np.unique(np.concatenate(votes), return_counts=True)
+        cast = np.concatenate(votes)
+        if among is not None:
+            cast = cast[among[cast // (2 * _MAX_WORDS)]]
+        ballots, counts = np.unique(cast, return_counts=True)
+        ballots, counts = ballots[counts >= at_least], counts[counts >= at_least]
         most = np.argsort(-counts, kind="stable")[: 4 * _COMPARED]
         owners = dict.fromkeys((ballots[most] // (2 * _MAX_WORDS)).tolist())
         return list(owners)[:_COMPARED]

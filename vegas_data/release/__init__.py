@@ -6,7 +6,9 @@ licences            what may be passed on
 pack                a working shard → a shard of the release
 tables, sums, card  the manifest, SHA256SUMS, the dataset cards
 build, place        all of it, in a folder that appears whole or not at all
-check, agreement    every file, every row and every number, without the workspace
+rules, again        what turned scores and answers into verdicts; all of these made again
+audit               what people found in windows drawn at random from its verdicts
+check, agreement, opened, findings    every file, every row and every number, without the workspace
 availability        the link-rot ledger: which clip was there when, and what changed between two moments
 """
 
@@ -25,11 +27,13 @@ from vegas_data.release.build import ReleaseSummary, build_release, preview_rele
 from vegas_data.release.check import check_release
 from vegas_data.release.licences import PASS_ON, may_pass_on
 from vegas_data.release.options import Facts, ReleaseOptions, ReleaseProfile, check_version
-from vegas_data.release.plan import ReleasePlan, ReleaseSource, plan_release
+from vegas_data.release.plan import AuditSource, ReleasePlan, ReleaseSource, plan_release
+from vegas_data.release.rules import Rules
 
 __all__ = [
     "PASS_ON",
     "SEEN_BY_A_LOOK",
+    "AuditSource",
     "Changes",
     "Check",
     "Facts",
@@ -38,6 +42,7 @@ __all__ = [
     "ReleaseProfile",
     "ReleaseSource",
     "ReleaseSummary",
+    "Rules",
     "availability_bytes",
     "build_release",
     "check_release",

@@ -1,7 +1,7 @@
 """Do the tables of a release agree with one another, and with its shards? Rows in, contradictions out.
 
-Clip by clip: every window has the same scorers and categories; what a model is said to have answered is its score;
-verdicts follow from judgments by their rule; there is a verdict for every window and category that the clip is listed
+Clip by clip: every window has the same scorers and categories, and judgments and verdicts are what scores, rules and
+people's answers give when they are made again (``again``), one for every window and category that the clip is listed
 for. Then the examples are exactly what merging the accepted windows gives, and the shards hold exactly these. So no
 single row can be dropped, added or edited in any table without a contradiction.
 """
@@ -11,17 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from vegas_data.records import Answer, Side, Verdict
+from vegas_data.records import Verdict
+from vegas_data.release.again import SIGNALS, Trouble, clip_scores, decisions_disagree
 from vegas_data.release.licences import may_pass_on
 from vegas_data.release.options import Facts
+from vegas_data.release.rules import Rules
 from vegas_data.release.tables import Row
 from vegas_data.shards import CheckedExample, CheckedShard, StreamMeta
 from vegas_data.verify import merge_examples
-from vegas_data.verify.aggregate import apply_all_sides, side_answer
-
-Trouble = tuple[str, str]  # key of the example, clip or video; what is wrong
-_RULE = "all_sides"
-_SIGNALS = frozenset({"silent", "still"})
 
 
 def clips_disagree(clips: Sequence[Row]) -> Iterator[Trouble]:
@@ -40,7 +37,7 @@ def clips_disagree(clips: Sequence[Row]) -> Iterator[Trouble]:
 
 
 def windows_disagree(
-    clips: Sequence[Row], scores: Iterable[Row], judgments: Sequence[Row], verdicts: Sequence[Row]
+    clips: Sequence[Row], scores: Iterable[Row], judgments: Sequence[Row], verdicts: Sequence[Row], rules: Rules
 ) -> Iterator[Trouble]:
     """Scores, judgments and verdicts of each clip; ``scores`` is read once, in order."""
     listed: dict[str, list[Row]] = defaultdict(list)
@@ -52,7 +49,7 @@ def windows_disagree(
         scored.add(clip_id)
         rows = list(group)
         yield from _clip_disagrees(
-            clip_id, listed.get(clip_id, []), rows, judged.get(clip_id, []), decided.get(clip_id, [])
+            clip_id, listed.get(clip_id, []), rows, judged.get(clip_id, []), decided.get(clip_id, []), rules
         )
     for clip_id in sorted({*judged, *decided} - scored):
         yield clip_id, "has judgments or verdicts, and no scores"
@@ -63,7 +60,7 @@ def _by_clip(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _clip_disagrees(
-    clip_id: str, listed: list[Row], scores: list[Row], judgments: list[Row], verdicts: list[Row]
+    clip_id: str, listed: list[Row], scores: list[Row], judgments: list[Row], verdicts: list[Row], rules: Rules
 ) -> Iterator[Trouble]:
     if not listed:
         yield clip_id, "has scores, and is not listed"
@@ -73,52 +70,29 @@ def _clip_disagrees(
         yield clip_id, "its scores are of other bytes than the clip listed"
     windows = {(row["start_ms"], row["end_ms"]) for row in scores}
     panel = {(row["scorer"], row["digest"], row["side"], row["category"]) for row in scores}
-    by_window = {(row["start_ms"], row["end_ms"], row["scorer"], row["category"]): row for row in scores}
-    signals = {(row["start_ms"], row["rms_dbfs"], row["peak_dbfs"], row["motion"]) for row in scores}
+    scorers = {(row["scorer"], row["digest"], row["side"]) for row in scores}
+    signals = {(row["start_ms"], *(row[name] for name in SIGNALS)) for row in scores}
     if len(scores) != len(windows) * len(panel) or len(signals) != len(windows):
         yield clip_id, "a row of scores is missing, or rows of one window contradict each other"
+        return
+    if len(scorers) != len({name for name, _, _ in scorers}):
+        yield clip_id, "a scorer has two digests or sides"
         return
     if any(not listed[0]["start_ms"] <= start < end <= listed[0]["end_ms"] for start, end in windows):
         yield clip_id, "a window is not within the clip"
     asked = {row["category"] for row in listed}
     expected = {(category, *window) for category in asked for window in windows}
-    if {_window(row) for row in verdicts} != expected:
+    if len(verdicts) != len(expected) or {_window(row) for row in verdicts} != expected:
         yield clip_id, "a verdict is missing, or one is of a window or category that is not there"
-    models = {
-        (*_window(row), row["side"], row["judge"]): row["score"]
-        for row in judgments
-        if row["judge"].startswith("model:")
-    }
-    wanted = {
-        (category, *window, side, f"model:{scorer}@{digest}"): by_window[*window, scorer, category]["score"]
-        for scorer, digest, side, category in panel
-        if category in asked
-        for window in windows
-    }
+        return
     addresses = Counter((*_window(row), row["side"], row["judge"]) for row in judgments)
-    if models != wanted or max(addresses.values(), default=1) > 1 or not {key[:3] for key in addresses} <= expected:
-        yield clip_id, "a judgment is missing, stands twice, or is not the score of its model"
-    yield from _verdicts_disagree(clip_id, {row[2] for row in panel}, judgments, verdicts)
+    if max(addresses.values(), default=1) > 1 or not {key[:3] for key in addresses} <= expected:
+        yield clip_id, "a judgment stands twice, or is of a window or category that is not there"
+    yield from decisions_disagree(clip_scores(scores), asked, judgments, verdicts, rules)
 
 
 def _window(row: Row) -> tuple[str, int, int]:
     return row["category"], row["start_ms"], row["end_ms"]
-
-
-def _verdicts_disagree(clip_id: str, sides: set[str], judgments: list[Row], verdicts: list[Row]) -> Iterator[Trouble]:
-    answers: dict[tuple[str, int, int, str], list[Answer]] = defaultdict(list)
-    for row in judgments:
-        answers[*_window(row), row["side"]].append(row["answer"])
-    every: tuple[Side, ...] = ("heard", "seen", "pair")
-    ordered = [side for side in every if side in sides]
-    for row in verdicts:
-        said, where = (row["decision"], row["reason"]), f"{row['category']}, {row['start_ms']} ms"
-        if row["rule"] != _RULE:
-            yield clip_id, f"{where}: the rule {row['rule']} is not known to this version"
-        elif said[0] == "rejected" and said[1] in _SIGNALS:
-            continue  # the signals alone dropped it
-        elif said != apply_all_sides({side: side_answer(answers[*_window(row), side]) for side in ordered}):
-            yield clip_id, f"{where}: the verdict does not follow from the judgments"
 
 
 def examples_disagree(clips: Sequence[Row], verdicts: Sequence[Row], examples: Sequence[Row]) -> Iterator[Trouble]:

@@ -3,25 +3,28 @@
 Nothing but these decides a byte: no clock, no user, no host, no path. The folder appears whole or not at all.
 """
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from vegas_data import __version__
 from vegas_data.errors import ReleaseError
-from vegas_data.release.card import Contents, TableFile, render_cards, templates_digest
+from vegas_data.release.audit import audit_rows, judgment_rows
+from vegas_data.release.card import Contents, contents_of, render_cards, templates_digest
 from vegas_data.release.check import check_release
-from vegas_data.release.layout import CSV, SHARDS, SUMS, TABLES, VERBATIM, licence_file, table_file
+from vegas_data.release.findings import Findings
+from vegas_data.release.layout import AUDIT_TABLES, CSV, RULES, SHARDS, SUMS, VERBATIM, licence_file, table_file
 from vegas_data.release.licences import licence_ids
+from vegas_data.release.opened import Tables, read_tables
 from vegas_data.release.options import Facts, ReleaseOptions, check_version
 from vegas_data.release.pack import PackedShard, pack_shard
 from vegas_data.release.place import filling, put_in_place, refuse_inside, refuse_occupied, refuse_other
-from vegas_data.release.plan import ReleasePlan, ReleaseSource, plan_release
+from vegas_data.release.plan import AuditSource, ReleasePlan, ReleaseSource, plan_release
+from vegas_data.release.rules import rules_bytes
 from vegas_data.release.sums import same_files, sha256_of_bytes, sums_bytes
-from vegas_data.release.tables import TableReader, clip_rows, csv_bytes, example_rows, table_bytes
-from vegas_data.verify import read_judgments, read_verdicts, table_key, tables_made_with
+from vegas_data.release.tables import clip_rows, csv_bytes, example_rows, table_bytes
+from vegas_data.verify import table_key, tables_made_with
 
 NOTHING: Final = "nothing to do"
 
@@ -33,6 +36,7 @@ class ReleaseSummary:
     Args:
         outcome: ``built``, ``nothing to do`` or ``planned``. num_bytes: of the shards; about, if only planned.
         left_out: examples that are in no shard, by reason. sums: sha256 of ``SHA256SUMS``, the release's own digest.
+        audited: categories whose audit is in it. stale_audits: those whose audit is of older verdicts, and left out.
     """
 
     folder: Path
@@ -43,6 +47,8 @@ class ReleaseSummary:
     examples: int
     num_bytes: int
     left_out: dict[str, int]
+    audited: tuple[str, ...]
+    stale_audits: tuple[str, ...]
     sums: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -55,7 +61,7 @@ def preview_release(source: ReleaseSource, options: ReleaseOptions, target: Path
     refuse_inside(target, source.workspace.root)
     refuse_occupied(target, SUMS)
     plan = plan_release(source, options)
-    return _summary(plan, options, target, outcome="planned", num_bytes=plan.num_bytes)
+    return _summary(plan, source.audit, options, target, outcome="planned", num_bytes=plan.num_bytes)
 
 
 def build_release(
@@ -100,7 +106,9 @@ def build_release(
         else:
             put_in_place(folder, target)
     num_bytes = sum(shard.info.num_bytes for shard in packed)
-    return _summary(plan, options, target, outcome=outcome, num_bytes=num_bytes, sums=sha256_of_bytes(sums))
+    return _summary(
+        plan, source.audit, options, target, outcome=outcome, num_bytes=num_bytes, sums=sha256_of_bytes(sums)
+    )
 
 
 def _prove(folder: Path, target: Path) -> None:
@@ -115,7 +123,14 @@ def _prove(folder: Path, target: Path) -> None:
 
 
 def _summary(
-    plan: ReleasePlan, options: ReleaseOptions, target: Path, *, outcome: str, num_bytes: int, sums: str = ""
+    plan: ReleasePlan,
+    audit: AuditSource,
+    options: ReleaseOptions,
+    target: Path,
+    *,
+    outcome: str,
+    num_bytes: int,
+    sums: str = "",
 ) -> ReleaseSummary:
     return ReleaseSummary(
         folder=target,
@@ -126,6 +141,8 @@ def _summary(
         examples=plan.num_examples,
         num_bytes=num_bytes,
         left_out=plan.left_out_by_reason,
+        audited=audit.categories,
+        stale_audits=audit.stale,
         sums=sums,
     )
 
@@ -146,6 +163,8 @@ def _write_tables(
             scores=made_with["scores"],
             verdicts=made_with["verdicts"],
             inputs=made_with["inputs"],
+            audited=source.audit.categories,
+            stale_audits=source.audit.stale,
         )
     except ValueError as error:
         raise ReleaseError(f"recipe {source.recipe!r}: {error}", remedy="give the recipe a plain name") from None
@@ -153,31 +172,43 @@ def _write_tables(
     contents = {
         "clips": table_bytes("clips", clips, facts),
         "examples": table_bytes("examples", examples, facts),
+        **_audit_tables(source, facts),
         **{name: source.workspace.path(table_key(name)).read_bytes() for name in VERBATIM},
     }
-    files = []
-    for name in TABLES:
-        path = folder / table_file(name)
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(contents[name])
-        reader = TableReader(path, name)
-        sha256 = sha256_of_bytes(contents[name])
-        files.append(TableFile(name=name, num_rows=reader.num_rows, num_bytes=len(contents[name]), sha256=sha256))
+    (folder / RULES).parent.mkdir()
+    (folder / RULES).write_bytes(rules_bytes(source.rules))
+    for name, content in contents.items():
+        (folder / table_file(name)).write_bytes(content)
     (folder / CSV).write_bytes(csv_bytes(examples))
-    texts = _write_texts(folder, source, packed) if options.profile == "media" else {}
-    verdicts = read_verdicts(source.workspace)
-    return Contents(
-        facts=facts,
-        clips=clips,
-        examples=examples,
-        judges=Counter(judgment.judge for judgment in read_judgments(source.workspace)),
-        windows=Counter((verdict.category, verdict.decision, verdict.reason) for verdict in verdicts),
-        verified=len({verdict.clip_id for verdict in verdicts}),
-        tables=files,
-        texts=texts,
+    tables = _read_back(folder, contents)
+    return contents_of(
+        tables,
+        texts=_write_texts(folder, source, packed) if options.profile == "media" else {},
         shards=sorted((shard.info for shard in packed), key=lambda info: info.name),
         streams=packed[0].metas[0].streams,
     )
+
+
+def _audit_tables(source: ReleaseSource, facts: Facts) -> dict[str, bytes]:
+    """The tables of the audit, if there is one."""
+    if not source.audit.items:
+        return {}
+    rows = {"audit": audit_rows(source.audit), "audit_judgments": judgment_rows(source.audit)}
+    return {name: table_bytes(name, rows[name], facts) for name in AUDIT_TABLES}
+
+
+def _read_back(folder: Path, names: Collection[str]) -> Tables:
+    """What was written, as anybody reads it.
+
+    Raises:
+        ReleaseError: a table of the workspace holds what a release's table cannot.
+    """
+    found = Findings(folder)
+    tables = read_tables(folder, {RULES, *map(table_file, names)}, found)
+    if tables is None:
+        first = found.all()[0]
+        raise ReleaseError(f"{first.file}: {first.message}", remedy="run `vegas-data verify` again")
+    return tables
 
 
 def _write_texts(folder: Path, source: ReleaseSource, packed: list[PackedShard]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 README.md               dataset card; its YAML names one config per table
 SHA256SUMS              of every other file, as ``sha256sum -c`` reads it
 vegas.csv               the table of examples, for people
-manifest/*.parquet      clips, scores, judgments, verdicts, examples
+manifest/*.parquet      clips, scores, judgments, verdicts, examples; where people audited them, audit, audit_judgments
+manifest/rules.json     what turned scores and people's answers into verdicts
 shards/README.md        card of the shards: a second root, for one Hugging Face folder has one kind of file
 shards/*.tar, *.tar.json  the shards and their side-cars
 LICENSES/*.txt          only in *media*: texts of the licences that its rows name
@@ -11,12 +12,15 @@ LICENSES/*.txt          only in *media*: texts of the licences that its rows nam
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from vegas_data.shards.options import MAX_SHARD_BYTES
 from vegas_data.shards.schema import KEY, MAX_MEMBER_BYTES, SHA256, SHARD_NAME
 from vegas_data.shards.side_car import MAX_SIDE_CAR_BYTES
+from vegas_data.verify import REQUIRED_SIDES
+from vegas_data.verify.audit import PATHS
+from vegas_data.verify.scores import Signals
 
 CARD: Final = "README.md"
 SUMS: Final = "SHA256SUMS"
@@ -25,7 +29,9 @@ SHARDS: Final = "shards"
 SHARDS_CARD: Final = "shards/README.md"
 LICENCE_TEXT: Final = re.compile(r"LICENSES/([A-Za-z0-9][A-Za-z0-9.-]{0,63})\.txt", re.ASCII)
 TABLES: Final = ("clips", "scores", "judgments", "verdicts", "examples")
+AUDIT_TABLES: Final = ("audit", "audit_judgments")  # both or none
 VERBATIM: Final = ("scores", "judgments", "verdicts")  # the workspace's own tables, byte for byte
+UNSETTLED: Final = "unsettled"
 NOT_LEFT_OUT: Final = ""
 LEFT_OUT: Final = ("licence", "no_features")
 MAX_TEXT: Final = 256
@@ -38,7 +44,9 @@ def table_file(name: str) -> str:
     return f"manifest/{name}.parquet"
 
 
-FIXED_FILES: Final = (CARD, SUMS, CSV, SHARDS_CARD, *map(table_file, TABLES))
+RULES: Final = "manifest/rules.json"
+FIXED_FILES: Final = (CARD, SUMS, CSV, SHARDS_CARD, RULES, *map(table_file, TABLES))
+AUDIT_FILES: Final = tuple(map(table_file, AUDIT_TABLES))
 
 
 def licence_file(licence: str) -> str:
@@ -110,6 +118,7 @@ _SPAN: Final = (
     Column("start_ms", "int64", _not_negative),
     Column("end_ms", "int64", _not_negative),
 )
+_SETTLED: Final = _one_of("yes", "sort_of", "no", UNSETTLED)
 COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "clips": (
         *_SPAN,
@@ -128,9 +137,7 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         _SIDE,
         _CATEGORY,
         Column("score", "double", _share),
-        Column("rms_dbfs", "double", _finite),
-        Column("peak_dbfs", "double", _finite),
-        Column("motion", "double", _finite),
+        *(Column(field.name, "double", _finite) for field in fields(Signals)),
         Column("media_sha256", "string", SHA256.fullmatch),
     ),
     "judgments": (
@@ -147,6 +154,23 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("decision", "string", _one_of("accepted", "rejected", "undecided")),
         Column("reason", "string", _CODE),
         Column("rule", "string", _CODE),
+    ),
+    "audit": (
+        _CATEGORY,
+        *_SPAN,
+        Column("path", "string", _one_of(*PATHS)),
+        Column("decision", "string", _one_of("accepted", "rejected")),
+        Column("stratum_windows", "int64", _not_negative),
+        Column("heard", "string", _SETTLED),
+        Column("seen", "string", _SETTLED),
+        Column("present", "string", _one_of("yes", "no", UNSETTLED)),
+    ),
+    "audit_judgments": (
+        _CATEGORY,
+        *_SPAN,
+        Column("side", "string", _one_of(*REQUIRED_SIDES)),
+        Column("judge", "string", _like(r"human:[A-Za-z0-9_.@-]{1,100}")),
+        Column("answer", "string", _one_of("yes", "sort_of", "no")),
     ),
     "examples": (
         Column("key", "string", KEY.fullmatch),
@@ -165,12 +189,14 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("left_out", "string", _one_of(NOT_LEFT_OUT, *LEFT_OUT)),
     ),
 }
-# Rows stand in the order of these columns. But for judgments, whose judges stand as the recipe names them, no two
-# rows agree in all of them.
+# Rows stand in the order of these columns. But for judgments, of which a window has several, no two rows agree in all
+# of them.
 ORDER: Final = {
     "clips": ("video_id", "start_ms", "category"),
     "scores": ("clip_id", "start_ms", "scorer", "category"),
     "judgments": ("clip_id", "category", "start_ms"),
     "verdicts": ("clip_id", "category", "start_ms"),
+    "audit": ("clip_id", "category", "start_ms"),
+    "audit_judgments": ("clip_id", "category", "start_ms"),
     "examples": ("category", "video_id", "start_ms"),
 }

@@ -6,23 +6,47 @@ example that will not be in one. Only the examples' JSON is read.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from vegas_data.errors import ReleaseError, ShardError
 from vegas_data.media.cut import CutOptions
-from vegas_data.records import Clip, Example, Media, ShardInfo, Split
+from vegas_data.records import Answer, Clip, Example, Judgment, Media, ShardInfo, Split
 from vegas_data.release.licences import may_pass_on
 from vegas_data.release.options import ReleaseOptions
+from vegas_data.release.rules import Rules
 from vegas_data.shards import ExampleMeta, ShardReader
 from vegas_data.shards.npy import npy_num_bytes
 from vegas_data.shards.schema import AUDIO_MEMBER, example_json, member_names, shard_name
 from vegas_data.shards.tar import end_of_archive, member_bytes
 from vegas_data.units import Grid
+from vegas_data.verify import AuditItem, Question
 from vegas_data.workspace import Workspace
 
 _SHOWN: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSource:
+    """The audit of a workspace, as far as it is of the verdicts that are released.
+
+    Args:
+        items: all windows drawn in the audited categories. excluded: by category, videos that must not be drawn.
+        judgments: what people said of them, side by side. settled: what follows from it.
+        stale: categories that were audited, and whose verdicts have changed since.
+    """
+
+    items: tuple[AuditItem, ...] = ()
+    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    judgments: tuple[Judgment, ...] = ()
+    settled: Mapping[Question, Answer] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The audited ones, sorted."""
+        return tuple(sorted({item.category for item in self.items}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +59,7 @@ class ReleaseSource:
             expression, and who made it. licence_texts: by SPDX id, those at hand.
         examples: all of the workspace, in the order of its table. splits: by video id.
         shards: keys of the current working shards. grid, cut: how examples and clips were made.
-        recipe, recipe_digest: name and digest.
+        recipe, recipe_digest: name and digest. rules: what made the verdicts. audit: what people found in them.
     """
 
     workspace: Workspace
@@ -52,6 +76,8 @@ class ReleaseSource:
     cut: CutOptions
     recipe: str
     recipe_digest: str
+    rules: Rules
+    audit: AuditSource = field(default_factory=AuditSource)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The tables of a release: written once, and read back as if a stranger had written them.
 
-Five Parquet files (zstd), columns and order as ``layout`` says, no nulls. Scores, judgments and verdicts are the
-workspace's own, byte for byte; clips and examples are made here and carry ``Facts`` in their schema metadata. Reading
+Parquet files (zstd), columns and order as ``layout`` says, no nulls. Scores, judgments and verdicts are the
+workspace's own, byte for byte; the others are made here and carry ``Facts`` in their schema metadata. Reading
 compares the schema before any value, looks at every value, and holds one batch of rows at a time.
 """
 
@@ -133,6 +133,19 @@ def _schema(name: str) -> "pa.Schema":
     )
 
 
+def layout_of(path: Path) -> int | None:
+    """The layout that a table says its release has; None where it says nothing of the kind."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        facts = json.loads((pq.read_schema(path).metadata or {})[FACTS])
+    except (OSError, KeyError, ValueError, RecursionError, MemoryError, pa.ArrowException):
+        return None
+    layout = facts.get("layout") if isinstance(facts, dict) else None
+    return layout if type(layout) is int and 0 < layout < 1_000 else None
+
+
 class TableReader:
     """One table of a release that may come from anyone.
 
@@ -213,7 +226,7 @@ def _in_order(name: str, rows: Iterator[Row]) -> Iterator[Row]:
         here = tuple(row[column] for column in ORDER[name])
         if here != before:
             judged.clear()
-        judge = (row["side"], row["judge"]) if name == "judgments" else ("", "")
+        judge = (row["side"], row["judge"]) if "judge" in row else ("", "")
         if here < before or judge in judged:
             raise ValueError(f"row {number}: out of order, or there twice: {', '.join(map(str, here))}")
         before = here

@@ -68,6 +68,7 @@ class Truth:
         fault: what was planted; empty for a clean clip. expected: how the clip must end: ``accepted``,
             ``rejected:<reason>`` or ``failed:<class>`` (see ``report.truth``).
         window_truth: is the target both heard and seen, per window from the clip's start; empty if it must fail.
+        sides: the same of each side by itself; a side that is not in it is not known.
         onsets_ms: when the planted sounds begin, from the clip's start.
     """
 
@@ -76,6 +77,7 @@ class Truth:
     fault: str
     expected: str
     window_truth: tuple[bool, ...] = ()
+    sides: Mapping[Side, tuple[bool, ...]] = field(default_factory=dict)
     onsets_ms: tuple[int, ...] = ()
     licence: str = ""
 

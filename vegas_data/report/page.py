@@ -112,6 +112,7 @@ def _context(data: ReportData, timelines: Sequence[Timeline]) -> dict[str, Any]:
         "score_panels": sections.score_panels(data),
         "confusion": truth.confusion(data),
         "confusions": [(data.title(name), truth.confusion(data, name)) for name in data.category_names],
+        "sides": [(title, found) for title, found in _sides(data) if found],
         "faults": [ending for ending in endings if ending.truth.fault],
         "clean": [ending for ending in endings if not ending.truth.fault],
         "timelines": timelines,
@@ -119,6 +120,13 @@ def _context(data: ReportData, timelines: Sequence[Timeline]) -> dict[str, Any]:
         "stage_bars": sections.stage_bars(data.seconds),
         "reproduce": data.reproduce or tuple(_commands(data)),
     }
+
+
+def _sides(data: ReportData) -> Iterator[tuple[str, dict[str, truth.Confusion]]]:
+    """Each side by itself, of each category and of all."""
+    for name in data.category_names:
+        yield data.title(name), truth.by_side(data, name)
+    yield "All", truth.by_side(data)
 
 
 def _commands(data: ReportData) -> Iterator[str]:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from vegas_data.records import Split
 from vegas_data.report.data import ReportData, TrainedModel
-from vegas_data.report.truth import confusion
+from vegas_data.report.truth import Confusion, by_side, confusion
+from vegas_data.verify import basis_of
 
 SCHEMA: Final = 1
 MS_PER_HOUR: Final = 3_600_000
@@ -15,8 +16,11 @@ MS_PER_HOUR: Final = 3_600_000
 def summary(data: ReportData) -> dict[str, Any]:
     """The content of ``summary.json``; ``verify.truth`` stands only where a truth was planted.
 
-    ``clips.failed`` counts clips that fetching gave up, by the code of the error. Precision and recall are null
-    while no window decides them. ``train`` and ``evaluate`` are empty until a model was trained and evaluated.
+    Under ``verify.truth`` precision and recall are of verdicts; ``heard`` and ``seen`` are each side by itself.
+
+    ``clips.failed`` counts clips that fetching gave up, by the code of the error, and ``verify.basis`` windows by what
+    their verdicts rest on. Precision and recall are null while no window decides them. ``train`` and ``evaluate`` are
+    empty until a model was trained and evaluated.
     """
     listed = {clip.id for clip in data.clips}
     fetched = listed.intersection(data.media)
@@ -28,10 +32,13 @@ def summary(data: ReportData) -> dict[str, Any]:
         "accepted": decided["accepted"],
         "rejected": decided["rejected"],
         "undecided": decided["undecided"],
+        "basis": dict(sorted(Counter(map(basis_of, data.verdicts)).items())),
     }
     if data.truth:
-        found = confusion(data)
-        verify["truth"] = {"precision": found.precision, "recall": found.recall}
+        verify["truth"] = {
+            **_shares(data, None),
+            "by_category": {name: _shares(data, name) for name in data.category_names if confusion(data, name).count},
+        }
     by_category = Counter(example.category for example in data.examples)
     return {
         "schema": SCHEMA,
@@ -49,6 +56,21 @@ def summary(data: ReportData) -> dict[str, Any]:
         "train": _by_model(data, lambda model: _training(data, model)),
         "evaluate": _by_model(data, _onsets),
         "seconds": {**dict(data.seconds), "total": sum(seconds for _, seconds in data.seconds)},
+    }
+
+
+def _shares(data: ReportData, category: str | None) -> dict[str, Any]:
+    sides = {side: _share(found) for side, found in by_side(data, category).items()}
+    return {**_share(confusion(data, category)), **sides}
+
+
+def _share(found: Confusion) -> dict[str, Any]:
+    return {
+        "windows": found.count,
+        "precision": found.precision,
+        "precision_interval": found.precision_interval and list(found.precision_interval),
+        "recall": found.recall,
+        "recall_interval": found.recall_interval and list(found.recall_interval),
     }
 
 

@@ -19,13 +19,13 @@ from vegas_data.report.data import ReportData, Threshold, Truth, WindowScores
 from vegas_data.report.figures import waveform
 from vegas_data.report.numerals import plural, signed
 from vegas_data.report.pictures import FlowStrip, key_frames, player, sound_outline, webp
+from vegas_data.verify.flaws import FLAWS
 
 MAX_TIMELINES: Final = 6
 _MAX_ACCEPTED: Final = 4
 _MAX_REJECTED: Final = 2
 _MAX_PICTURES: Final = 12
 
-_SIGNAL_OF: Final = {"silent": ("rms_dbfs", "level {} dBFS", 1), "still": ("motion", "motion {}", 4)}
 
 Candidate = tuple[str, str]  # clip id, category
 
@@ -229,8 +229,10 @@ def _blocks(data: ReportData, clip: Clip, category: str, duration_ms: int, truth
 
 def _signal(reason: str, scores: WindowScores | None) -> str:
     """The measured signal that a reason is about, in words; empty if the reason is not about one."""
-    name, words, digits = _SIGNAL_OF.get(reason, ("", "", 0))
-    return words.format(signed(scores.signals[name], digits)) if scores and name in scores.signals else ""
+    flaw = FLAWS.get(reason)
+    if flaw is None or scores is None or flaw.signal not in scores.signals:
+        return ""
+    return flaw.words.format(signed(scores.signals[flaw.signal], flaw.digits))
 
 
 def _measured(thresholds: Sequence[Threshold], scores: WindowScores | None, category: str) -> tuple[Measured, ...]:

@@ -1,27 +1,39 @@
 """What was planted against what was found: confusion of windows, and how each planted fault ended.
 
-Only an embedded corpus has a planted truth. The intervals are Wilson's (1927) for a proportion, 95 %.
+Only an embedded corpus has a planted truth. The intervals are Wilson's (1927) for a proportion, 95 %. The verdict is
+of both sides together; beside it stands what the scorers of each side say by the recipe's thresholds.
 
 What ``Truth.expected`` asks for, clip by clip: ``accepted``, that windows were accepted, and none in which the
-target is not; ``rejected:<reason>``, that none was accepted and the reason is among those given; ``failed:<class>``,
-that a stage gave the clip up with that code. A window that was missed is no matter of a clip but of recall.
+target is not; ``rejected:<reason>``, that none was accepted and the reason is among those given, by scorers or by
+people (a calibrated verdict is of both sides together and names none); ``failed:<class>``, that a stage gave the clip
+up with that code. A window that was missed is no matter of a clip but of recall; a clip whose windows all wait for
+people has not ended yet.
 """
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
-from vegas_data.records import Verdict
-from vegas_data.report.data import ReportData, Truth
+from vegas_data.records import Answer, Side, Verdict
+from vegas_data.report.data import ReportData, Threshold, Truth
 from vegas_data.report.numerals import phrase, plural
+from vegas_data.verify import BETWEEN, CALIBRATED, REQUIRED_SIDES, path_of, side_answer
 
 _Z95: Final = 1.959964
+_COLUMNS: Final[Mapping[Answer, str]] = MappingProxyType(
+    {"yes": "accepted", "sort_of": "accepted", "no": "rejected", "unsure": "undecided"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confusion:
-    """Windows of planted clips: is the target there (rows), and what was decided (columns)."""
+    """Windows of planted clips: is the target there (rows), and what was decided (columns).
+
+    Of one side: yes counts as accepted, no as rejected, unsure as undecided.
+    """
 
     present_accepted: int = 0
     present_rejected: int = 0
@@ -37,6 +49,10 @@ class Confusion:
     @property
     def absent(self) -> int:
         return self.absent_accepted + self.absent_rejected + self.absent_undecided
+
+    @property
+    def count(self) -> int:
+        return self.present + self.absent
 
     @property
     def accepted(self) -> int:
@@ -71,14 +87,14 @@ def wilson(hits: int, trials: int) -> tuple[float, float] | None:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def is_true(data: ReportData) -> dict[tuple[str, str, int], bool]:
-    """Planted truth by (clip id, category, start of the window in the source video)."""
+def is_true(data: ReportData, side: Side | None = None) -> dict[tuple[str, str, int], bool]:
+    """Planted truth, or that of one side, by (clip id, category, start of the window in the source video)."""
     starts = {clip.id: clip.start_ms for clip in data.clips}
     return {
         (truth.clip_id, truth.category, starts[truth.clip_id] + index * data.window_ms): there
         for truth in data.truth
         if truth.clip_id in starts
-        for index, there in enumerate(truth.window_truth)
+        for index, there in enumerate(truth.sides.get(side, ()) if side else truth.window_truth)
     }
 
 
@@ -94,12 +110,48 @@ def confusion(data: ReportData, category: str | None = None) -> Confusion:
     return Confusion(**counts)
 
 
+def side_confusion(data: ReportData, side: Side, category: str | None = None) -> Confusion:
+    """Count what the scorers of one side say by the recipe's thresholds, whatever became of the verdict.
+
+    Windows that the signals drop are left out: no scorer is asked about silence, nor about a still picture.
+    """
+    planted = is_true(data, side)
+    scores = {(window.clip_id, window.start_ms): window.scores for window in data.scores}
+    limits = [limit for limit in data.thresholds if limit.side == side]
+    counts: Counter[str] = Counter()
+    for verdict in data.verdicts:
+        there = planted.get((verdict.clip_id, verdict.category, verdict.start_ms))
+        if there is None or category not in (None, verdict.category) or path_of(verdict) == "signal":
+            continue
+        row = scores.get((verdict.clip_id, verdict.start_ms), {})
+        said = [
+            _answer(row[limit.scorer][verdict.category], limit)
+            for limit in limits
+            if verdict.category in row.get(limit.scorer, {}) and limit.category in ("", verdict.category)
+        ]
+        if said:
+            counts[f"{'present' if there else 'absent'}_{_COLUMNS[side_answer(said)]}"] += 1
+    return Confusion(**counts)
+
+
+def by_side(data: ReportData, category: str | None = None) -> dict[str, Confusion]:
+    """The required sides by themselves, as far as they were planted and scored."""
+    found = {side: side_confusion(data, side, category) for side in REQUIRED_SIDES}
+    return {side: one for side, one in found.items() if one.count}
+
+
+def _answer(score: float, limit: Threshold) -> Answer:
+    if score >= limit.accept:
+        return "yes"
+    return "no" if score < limit.reject else "unsure"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
     """How one planted clip ended.
 
     Args:
-        ok: as expected; None while its stage has not run. whole: every window was accepted.
+        ok: as expected; None while its stage has not run, or people are waited for. whole: every window was accepted.
     """
 
     truth: Truth
@@ -130,13 +182,23 @@ def endings(data: ReportData) -> tuple[Ending, ...]:
 
 
 def _judged(truth: Truth, verdicts: list[Verdict], planted: dict[tuple[str, str, int], bool]) -> Ending:
+    ok: bool | None
     accepted = [verdict for verdict in verdicts if verdict.decision == "accepted"]
     others = [verdict for verdict in verdicts if verdict.decision != "accepted"]
-    if truth.expected == "accepted":
+    if not truth.expected.startswith("failed:") and all(verdict.reason == BETWEEN for verdict in verdicts):
+        ok = None
+    elif truth.expected == "accepted":
         ok = bool(accepted) and all(planted.get((v.clip_id, v.category, v.start_ms), False) for v in accepted)
     else:
-        ok = not accepted and any(f"{v.decision}:{v.reason}" == truth.expected for v in others)
+        ok = not accepted and any(_ends_as(truth.expected, verdict) for verdict in others)
     return Ending(truth=truth, observed=_describe(len(accepted), others), ok=ok, whole=not others)
+
+
+def _ends_as(expected: str, verdict: Verdict) -> bool:
+    """Whether a window was rejected for the planted reason; a calibration means both sides and names neither."""
+    if verdict.rule == CALIBRATED and expected.startswith("rejected:not_"):
+        return verdict.decision == "rejected"
+    return f"{verdict.decision}:{verdict.reason.removeprefix('people_')}" == expected
 
 
 def _describe(accepted: int, others: list[Verdict]) -> str:

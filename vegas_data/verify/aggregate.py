@@ -3,7 +3,7 @@
 A model's judgment is its score against the recipe's thresholds. The rule ``all_sides`` is the paper's (Zhou et al.
 2018, §3): a window is dropped if either side is *no*; "sort of" counts as present. What models add is *unsure*: a
 window of which no side is no but some side is unsure is undecided, and waits for people. Judges of one side that
-contradict each other make it unsure. A window that is silent or still is dropped whatever the scorers say: a sound
+contradict each other make it unsure. A window with a flaw (``flaws``) is dropped whatever the scorers say: a sound
 nobody can hear shows nothing, and a still picture has no moment at which anything could sound.
 
 Verdicts are given for the categories a clip is a candidate for, and for no other.
@@ -16,8 +16,9 @@ from types import MappingProxyType
 from typing import Final
 
 from vegas_data.records import Answer, Decision, Example, Judgment, Side, Verdict
-from vegas_data.verify.options import ScorerOptions, SignalOptions, VerifyOptions
-from vegas_data.verify.scores import ClipScores, Signals
+from vegas_data.verify.flaws import find_flaw
+from vegas_data.verify.options import ScorerOptions, VerifyOptions
+from vegas_data.verify.scores import ClipScores
 
 OK: Final = "ok"
 _PRESENT: Final = frozenset({"yes", "sort_of"})
@@ -39,7 +40,7 @@ def judge(scores: ClipScores, options: VerifyOptions, categories: Iterable[str])
             start_ms=window.start_ms,
             end_ms=window.end_ms,
             side=scorer.side,
-            judge=f"model:{scorer.name}@{scores.scorers[scorer.name].digest}",
+            judge=f"{_judge_of(scorer.name)}@{scores.scorers[scorer.name].digest}",
             answer=answer_of(window.scores[scorer.name][category], scorer),
             score=window.scores[scorer.name][category],
         )
@@ -50,8 +51,14 @@ def judge(scores: ClipScores, options: VerifyOptions, categories: Iterable[str])
     ]
 
 
+def _judge_of(name: str) -> str:
+    return f"model:{name}"
+
+
 def answer_of(score: float, thresholds: ScorerOptions) -> Answer:
-    """A score as an answer: yes from ``accept`` on, no below ``reject``, unsure between them."""
+    """A score as an answer: yes from ``accept`` on, no below ``reject``, unsure between them and from an adviser."""
+    if thresholds.advisory:
+        return "unsure"
     if score >= thresholds.accept:
         return "yes"
     return "no" if score < thresholds.reject else "unsure"
@@ -66,7 +73,10 @@ def decide(
         judgments: of this clip, by whomever; a side that nobody judged is unsure.
     """
     answers: dict[tuple[str, int, Side], list[Answer]] = defaultdict(list)
+    without_vote = {_judge_of(name) for name in options.advisers}
     for judgment in judgments:
+        if judgment.judge.partition("@")[0] in without_vote:
+            continue
         answers[judgment.category, judgment.start_ms, judgment.side].append(judgment.answer)
     verdicts = []
     for category in sorted(set(categories)):
@@ -88,13 +98,6 @@ def decide(
                 )
             )
     return verdicts
-
-
-def find_flaw(signals: Signals, options: SignalOptions) -> str:
-    """``silent`` or ``still`` if the signals alone drop a window, else the empty string."""
-    if signals.rms_dbfs < options.silence_dbfs:
-        return "silent"
-    return "still" if signals.motion < options.still_motion else ""
 
 
 def side_answer(answers: Sequence[Answer]) -> Answer:

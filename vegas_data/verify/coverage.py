@@ -19,7 +19,7 @@ def check_coverage(options: VerifyOptions, categories: Iterable[Category], regis
 
     Raises:
         ScorerMissing: names every category and side for which no scorer is at hand, and the remedy.
-        RecipeError: the recipe gives a scorer a side that is not its own.
+        RecipeError: the recipe gives a scorer a side that is not its own, or a prior a vote.
     """
     registry = load_registry() if registry is None else registry
     entries = {scorer.name: find_scorer(scorer.name, registry) for scorer in options.scorers}
@@ -29,11 +29,17 @@ def check_coverage(options: VerifyOptions, categories: Iterable[Category], regis
                 f"scorer {scorer.name} judges the side {entries[scorer.name].side!r}, not {scorer.side!r}",
                 remedy="correct its side in [[verify.scorers]]",
             )
+        if entries[scorer.name].is_prior and not scorer.advisory:
+            raise RecipeError(
+                f"scorer {scorer.name} knows something beforehand and looks at nothing: it cannot have a vote",
+                remedy="set advisory = true in its [[verify.scorers]]",
+            )
+    voting = {scorer.name: entries[scorer.name] for scorer in options.scorers if not scorer.advisory}
     wanted = tuple(categories)
     gaps: list[str] = []
     hints: set[str] = set()
     for side in options.sides:
-        at_hand = [entry for entry in entries.values() if entry.side == side]
+        at_hand = [entry for entry in voting.values() if entry.side == side]
         missing = [category for category in wanted if not any(entry.covers(category) for entry in at_hand)]
         if missing:
             names = ", ".join(category.name for category in missing)
@@ -49,7 +55,7 @@ def _helpers(registry: Registry, side: Side, missing: list[Category]) -> set[str
     found: dict[str, ScorerEntry] = {
         name: entry
         for name, entry in registry.items()
-        if entry.side == side and all(entry.covers(category) for category in missing)
+        if entry.side == side and not entry.is_prior and all(entry.covers(category) for category in missing)
     }
     return {
         f"{name} (pip install 'vegas-data[{entry.extra}]')" if entry.extra else name for name, entry in found.items()

@@ -1,7 +1,8 @@
 """What scores and verdicts depend on, as digests: what need not be computed again keeps its name.
 
 The digest of scores covers the options that are not ``VERDICT_ONLY``, the weights and code of every scorer, and of
-each category exactly the fields that some scorer reads. The digest of verdicts covers that digest, and all options.
+each category exactly the fields that some scorer reads. The digest of verdicts covers that digest, all options, and
+the evidence: calibrations and people's answers. Where there is none, it is what it was before there could be any.
 """
 
 import dataclasses
@@ -11,10 +12,12 @@ from typing import Any, Final
 
 from vegas_data.config import digest
 from vegas_data.records import Category
+from vegas_data.verify.evidence import NO_EVIDENCE, Evidence
 from vegas_data.verify.options import VerifyOptions
 from vegas_data.verify.scorers import Registry, find_scorer, load_registry
+from vegas_data.verify.triage_options import TriageOptions
 
-SCORES_VERSION: Final = 1
+SCORES_VERSION: Final = 2
 VERDICTS_VERSION: Final = 1
 
 
@@ -39,7 +42,8 @@ def fields_read(options: VerifyOptions, registry: Registry | None = None) -> tup
         ScorerMissing: a scorer is not on this machine.
     """
     registry = load_registry() if registry is None else registry
-    return tuple(sorted({name for scorer in options.scorers for name in find_scorer(scorer.name, registry).reads}))
+    entries = [find_scorer(scorer.name, registry) for scorer in options.scorers]
+    return tuple(sorted({name for entry in entries for name in (*entry.reads, *entry.also_reads)}))
 
 
 def scores_digest(
@@ -57,9 +61,23 @@ def scores_digest(
     return digest("verify.scores", SCORES_VERSION, _scoring_part(panel), scorers, asked)
 
 
-def verdict_digest(options: VerifyOptions, scores: str) -> str:
-    """Digest of everything that verdicts depend on: the digest of scores, thresholds and rule."""
-    return digest("verify.verdicts", VERDICTS_VERSION, scores, options)
+def measured_digest(options: VerifyOptions, category: Category) -> str:
+    """Digest of what scorers are given of windows of one category: a calibration is for these and no others.
+
+    Raises:
+        ScorerMissing: a scorer is not on this machine.
+    """
+    asked = {name: getattr(category, name) for name in fields_read(options)}
+    sampled = {name: value for name, value in _scoring_part(options).items() if name != "scorers"}
+    return digest("verify.measured", SCORES_VERSION, sampled, asked)
+
+
+def verdict_digest(options: VerifyOptions, scores: str, evidence: Evidence = NO_EVIDENCE) -> str:
+    """Digest of everything that verdicts depend on: the digest of scores, thresholds, rule, triage and evidence."""
+    parts: list[object] = [] if options.triage == TriageOptions() else [options.triage]
+    if options.advisers:
+        parts.append(options.advisers)
+    return digest("verify.verdicts", VERDICTS_VERSION, scores, options, *parts, *evidence.digests)
 
 
 def _scoring_part(value: Any) -> Any:

@@ -1,9 +1,9 @@
 """What is known of a clip's windows before anyone decides: signals and scores, one JSON file per clip.
 
     scores/<scores digest>/<clip id>.json
-    {"schema": 1, "clip_id": …, "video_id": …, "media_sha256": …,
+    {"schema": 2, "clip_id": …, "video_id": …, "media_sha256": …,
      "scorers": {"yamnet": {"side": "heard", "digest": …}, …},
-     "windows": [{"start_ms": …, "end_ms": …, "signals": {"rms_dbfs": …, "peak_dbfs": …, "motion": …},
+     "windows": [{"start_ms": …, "end_ms": …, "signals": {"rms_dbfs": …, "peak_dbfs": …, "motion": …, …},
                   "scores": {"yamnet": {"drum": …, …}, …}}, …]}
 
 Every category of the table that a scorer covers is scored, not only those the clip is a candidate for: another
@@ -19,7 +19,7 @@ from vegas_data.errors import RecipeError, WorkspaceError
 from vegas_data.records import Side
 from vegas_data.workspace import Workspace
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _REMEDY: Final = "delete the file and run `vegas-data verify` again"
 
 
@@ -30,11 +30,18 @@ class Signals:
     Args:
         rms_dbfs: level of the sound, full scale = 0 dB. peak_dbfs: of its largest sample.
         motion: grey levels by which successive pictures differ beyond compression noise, on average.
+        clipped_share: of the samples, those on a flat top. brightness: of the brightest parts, 0 to 255.
+        duplicate_share: of the decoded pictures, those that repeat the one before.
+        offset_ms: by which the file's sound begins later than its pictures, as a player shows them; of the whole clip.
     """
 
     rms_dbfs: float
     peak_dbfs: float
     motion: float
+    clipped_share: float
+    brightness: float
+    duplicate_share: float
+    offset_ms: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +79,12 @@ class ClipScores:
     @property
     def id(self) -> str:
         return self.clip_id
+
+
+def covering(scores: ClipScores, category: str) -> dict[str, ScorerInfo]:
+    """The scorers that gave some window of a clip a score for a category."""
+    named = {name for window in scores.windows for name, row in window.scores.items() if category in row}
+    return {name: info for name, info in scores.scorers.items() if name in named}
 
 
 def scores_key(digest: str, clip_id: str) -> str:

@@ -1,29 +1,32 @@
 """The tables of a workspace: what was measured, said, decided and kept, as Parquet (zstd) in one fixed order.
 
     tables/scores.parquet      one row per window, scorer and category that was scored, wanted or not
-    tables/judgments.parquet   one row per window, judge and category the clip is a candidate for
+    tables/judgments.parquet   one row per window, judge and category the clip is a candidate for; people by pseudonym
     tables/verdicts.parquet    one row per window and category the clip is a candidate for
     tables/examples.parquet    one row per example; also examples.csv, for people
 
-Enters: the scores of all clips, clip by clip. Leaves: the same bytes for the same scores and options, whatever the
-order they came in. The digests of scores and verdicts stand in each file's schema. Rows are written as they come,
-in groups, so that a table of millions of scores needs no memory.
+Enters: the scores of all clips, clip by clip, and the evidence. Leaves: the same bytes for the same scores, evidence
+and options, whatever the order they came in. The digests of scores and verdicts stand in each file's schema. Rows are
+written as they come, in groups, so that a table of millions of scores needs no memory.
 """
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vegas_data.errors import WorkspaceError
 from vegas_data.records import Clip, Example, Judgment, Verdict
-from vegas_data.verify.aggregate import decide, judge, merge_examples
+from vegas_data.verify.aggregate import judge, merge_examples
 from vegas_data.verify.digests import verdict_digest
+from vegas_data.verify.evidence import NO_EVIDENCE, Evidence
 from vegas_data.verify.options import VerifyOptions
-from vegas_data.verify.scores import ClipScores, read_scores, scores_key
+from vegas_data.verify.scores import ClipScores, Signals, read_scores, scores_key
+from vegas_data.verify.triage import triage
 from vegas_data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,9 +47,7 @@ _COLUMNS: Final = {
         ("side", "string"),
         ("category", "string"),
         ("score", "double"),
-        ("rms_dbfs", "double"),
-        ("peak_dbfs", "double"),
-        ("motion", "double"),
+        *((field.name, "double") for field in dataclasses.fields(Signals)),
         ("media_sha256", "string"),
     ),
     "judgments": (
@@ -91,31 +92,42 @@ def write_tables(
     categories: Collection[str],
     *,
     inputs: str = "",
+    evidence: Evidence = NO_EVIDENCE,
+    copies: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> TableCounts:
     """Judge every clip of ``clips`` that has scores, and put all tables into the workspace, the examples last.
 
     Args:
         clips, categories: all of the workspace, not a selection: the tables are made anew as a whole.
         inputs: digest of what ``clips`` are, kept with the tables, so that older ones are not taken for these.
-        scores: the digest that names the folder of scores.
+        scores: the digest that names the folder of scores. evidence: what verdicts rest on besides scores.
+        copies: the categories in which a clip is a copy of another, by clip (``duplicates.dropped_copies``).
 
     Raises:
-        WorkspaceError: a file of scores is damaged.
+        WorkspaceError: a file of scores is damaged. DependencyMissing: see ``crowd.settle``.
     """
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     accepted: list[Verdict] = []
-    verdicts_digest = verdict_digest(options, scores)
+    said, people = evidence.by_clip(), evidence.settled(options.triage)
+    verdicts_digest = verdict_digest(options, scores, evidence)
     metadata = {"scores": scores, "verdicts": verdicts_digest, "inputs": inputs, "version": SCHEMA_VERSION}
     with workspace.scratch() as folder:
         with ExitStack() as stack:
             writers = {name: stack.enter_context(_TableWriter(folder / name, name, metadata)) for name in NAMES[:3]}
             for clip, measured in _scored_clips(workspace, clips, scores):
                 asked = [category for category in clip.categories if category in categories]
-                judgments = judge(measured, options, asked)
-                verdicts = decide(judgments, measured, options, asked)
+                verdicts = triage(
+                    measured,
+                    options,
+                    asked,
+                    calibrations=evidence.calibrations,
+                    people=people,
+                    copy_in=copies.get(clip.id, ()),
+                )
+                judgments = judge(measured, options, asked) + _about(verdicts, said.get(clip.id, ()))
                 writers["scores"].add(_score_rows(measured))
-                writers["judgments"].add(map(dataclasses.asdict, judgments))
+                writers["judgments"].add(map(dataclasses.asdict, sorted(judgments, key=_place)))
                 writers["verdicts"].add(map(dataclasses.asdict, verdicts))
                 counts.update(verdict.decision for verdict in verdicts)
                 reasons.update(verdict.reason for verdict in verdicts)
@@ -188,6 +200,18 @@ def _scored_clips(workspace: Workspace, clips: Iterable[Clip], scores: str) -> I
         key = scores_key(scores, clip.id)
         if workspace.exists(key):
             yield clip, read_scores(workspace, key)
+
+
+def _about(verdicts: Iterable[Verdict], judgments: Iterable[Judgment]) -> list[Judgment]:
+    """The judgments of windows and categories that there are verdicts of, side by side, then by person."""
+    windows = {(verdict.category, verdict.start_ms, verdict.end_ms) for verdict in verdicts}
+    about = (one for one in judgments if (one.category, one.start_ms, one.end_ms) in windows)
+    return sorted(about, key=lambda one: (one.side, one.judge))
+
+
+def _place(judgment: Judgment) -> tuple[str, int]:
+    """Where a clip's judgment stands; those of one window stay as they came."""
+    return judgment.category, judgment.start_ms
 
 
 def _score_rows(measured: ClipScores) -> Iterator[dict[str, Any]]:

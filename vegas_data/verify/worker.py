@@ -1,21 +1,26 @@
 """The stage *verify*: a fetched clip in, the scores of its windows out.
 
-The factory loads every scorer once per process; the worker decodes a clip once and lets all scorers see all
-windows, for every category of the table that they cover. It decides nothing: verdicts are made from the tables
-of scores, by ``aggregate``, when all clips are there.
+The factory loads every scorer once per process; the worker decodes a clip once and lets all scorers see all its
+windows in one call, for every category of the table that they cover. It decides nothing: verdicts are made from the
+tables of scores, by ``aggregate``, when all clips are there.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from vegas_data.errors import NoSuchTime, VerificationError
 from vegas_data.records import Category, Clip, Media
 from vegas_data.verify.digests import scorer_digests
 from vegas_data.verify.options import VerifyOptions
 from vegas_data.verify.scorers import Registry, Scorer, WindowMedia, find_scorer, load_registry
-from vegas_data.verify.scores import ClipScores, ScorerInfo, WindowScores, commit_scores
+from vegas_data.verify.scores import ClipScores, ScorerInfo, Signals, WindowScores, commit_scores
 from vegas_data.verify.windows import split_windows
 from vegas_data.workspace import Workspace
+
+_Panel = Sequence[tuple[Scorer, tuple[Category, ...]]]
+_Batch = list[tuple[WindowMedia, Signals]]
+MAX_BATCH_BYTES: Final = 128 << 20  # of pictures: five windows of 360p are 21 MB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,13 +76,9 @@ def make_verifier(
             media_sha256=job.media.sha256,
             scorers={scorer.name: ScorerInfo(side=scorer.side, digest=scorer.digest) for scorer, _ in panel},
             windows=tuple(
-                WindowScores(
-                    start_ms=media.window.start_ms,
-                    end_ms=media.window.end_ms,
-                    signals=signals,
-                    scores={scorer.name: _score(scorer, media, covered) for scorer, covered in panel},
-                )
-                for media, signals in read_windows(workspace.path(job.media_key), windows, options)
+                scored
+                for batch in _batches(read_windows(workspace.path(job.media_key), windows, options))
+                for scored in _score_batch(panel, batch)
             ),
         )
         commit_scores(workspace, job.key, scores)
@@ -86,9 +87,7 @@ def make_verifier(
     return verify
 
 
-def _load_panel(
-    options: VerifyOptions, table: Sequence[Category], registry: Registry
-) -> list[tuple[Scorer, tuple[Category, ...]]]:
+def _load_panel(options: VerifyOptions, table: Sequence[Category], registry: Registry) -> _Panel:
     """Every scorer of the recipe with the categories it covers."""
     digests = scorer_digests(options, registry)
     panel = []
@@ -98,12 +97,52 @@ def _load_panel(
     return panel
 
 
-def _score(scorer: Scorer, media: WindowMedia, covered: Sequence[Category]) -> dict[str, float]:
-    """One scorer's scores of one window, in six digits: more than a threshold needs would only make files unstable."""
-    row = scorer.score([media], covered)[0].tolist() if covered else []
-    if len(row) != len(covered) or not all(0.0 <= score <= 1.0 for score in row):
-        raise VerificationError(
-            f"scorer {scorer.name} gave {row} for {media.window.id}: one number in [0, 1] per category is needed",
-            remedy="correct the scorer, or leave it out of the recipe",
+def _batches(found: Iterable[tuple[WindowMedia, Signals]]) -> Iterator[_Batch]:
+    """Windows in a row whose pictures fit into ``MAX_BATCH_BYTES``, or one that does not."""
+    batch: _Batch = []
+    num_bytes = 0
+    for media, signals in found:
+        if batch and num_bytes + media.frames.nbytes > MAX_BATCH_BYTES:
+            yield batch
+            batch, num_bytes = [], 0
+        batch.append((media, signals))
+        num_bytes += media.frames.nbytes
+    if batch:
+        yield batch
+
+
+def _score_batch(panel: _Panel, batch: _Batch) -> list[WindowScores]:
+    """What all scorers say of some windows."""
+    windows = [media for media, _ in batch]
+    said = {scorer.name: _score(scorer, windows, covered) for scorer, covered in panel}
+    return [
+        WindowScores(
+            start_ms=media.window.start_ms,
+            end_ms=media.window.end_ms,
+            signals=signals,
+            scores={name: rows[index] for name, rows in said.items()},
         )
-    return {category.name: float(f"{score:.6g}") for category, score in zip(covered, row, strict=True)}
+        for index, (media, signals) in enumerate(batch)
+    ]
+
+
+def _score(scorer: Scorer, windows: Sequence[WindowMedia], covered: Sequence[Category]) -> list[dict[str, float]]:
+    """One scorer's scores of some windows, in six digits: more than a threshold needs would make files unstable."""
+    if not covered:
+        return [{} for _ in windows]
+    rows = scorer.score(windows, covered).tolist()
+    if len(rows) != len(windows):
+        raise _broken(scorer, f"{len(rows)} rows", windows[0])
+    for media, row in zip(windows, rows, strict=True):
+        if len(row) != len(covered) or not all(0.0 <= score <= 1.0 for score in row):
+            raise _broken(scorer, row, media)
+    return [
+        {category.name: float(f"{score:.6g}") for category, score in zip(covered, row, strict=True)} for row in rows
+    ]
+
+
+def _broken(scorer: Scorer, given: object, media: WindowMedia) -> VerificationError:
+    return VerificationError(
+        f"scorer {scorer.name} gave {given} for {media.window.id}: one number in [0, 1] per category is needed",
+        remedy="correct the scorer, or leave it out of the recipe",
+    )

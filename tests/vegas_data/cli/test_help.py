@@ -9,7 +9,20 @@ import pytest
 from tests.commands import vegas
 from vegas_data.cli.main import cli
 
-HEAVY = ("torch", "cv2", "numpy", "pandas", "pyarrow", "onnxruntime", "av", "yt_dlp", "transformers", "ray", "numba")
+HEAVY = (
+    "torch",
+    "cv2",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "onnxruntime",
+    "av",
+    "yt_dlp",
+    "transformers",
+    "ray",
+    "numba",
+    "starlette",
+)
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -54,6 +67,8 @@ def test_help_names_every_verb() -> None:
         ["fetch", "--help"],
         ["featurize", "--help"],
         ["release", "build", "--help"],
+        ["review", "--help"],
+        ["audit", "calibrate", "--help"],
         ["manifest", "build", "--help"],
     ],
 )

@@ -131,6 +131,8 @@ def test_window_truth_follows_from_the_timeline(plan: tuple[PlannedClip, ...]) -
             shown, heard = roles_at(clip, start, start + WINDOW_MS)
             moves = clip.fault != "still"
             assert truth == (shown == {clip.category} == heard and moves), (clip.clip.id, index)
+            assert clip.heard_truth[index] == (heard == {clip.category}), (clip.clip.id, index)
+            assert clip.seen_truth[index] == (shown == {clip.category}), (clip.clip.id, index)
             if not truth and clip.fault == "middle_only":
                 assert shown == heard == {WRONG}
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -125,7 +126,7 @@ def score_window(ears: Scorer, eyes: Scorer, path: Path, planned: PlannedClip, i
         sounds=planned.fault not in ("wrong_sound", "silent") and not middle,
         shows=planned.fault != "wrong_picture" and not middle,
         rms_dbfs=measure_sound(sound)[0],
-        motion=measure_motion([reduce_to_grey(frame) for frame in frames]),
+        motion=measure_motion([reduce_to_grey(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in frames]),
         heard=hear(ears, sound)[planned.category],
         seen=see(eyes, frames[2::4])[planned.category],
     )

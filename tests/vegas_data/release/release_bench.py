@@ -10,6 +10,7 @@ demo-005  dog          could not be fetched          demo-006  dog  not tried ye
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +22,12 @@ import pyarrow.parquet as pq
 from tests.vegas_data.shards.shard_bench import Bench
 from vegas_data.config import canonical, to_json
 from vegas_data.media.cut import CutOptions
-from vegas_data.records import Clip, Extent, ShardInfo, Split
-from vegas_data.release import ReleaseSource
+from vegas_data.records import Clip, Extent, Judgment, ShardInfo, Split
+from vegas_data.release import ReleaseSource, Rules
 from vegas_data.shards import read_side_car, set_current_folder
 from vegas_data.shards.tar import end_of_archive
 from vegas_data.store import sha256_of
-from vegas_data.verify import ScorerOptions, VerifyOptions, read_examples, scores_key, write_tables
+from vegas_data.verify import Evidence, ScorerOptions, VerifyOptions, read_examples, scores_key, write_tables
 from vegas_data.verify.scores import ClipScores, ScorerInfo, Signals, WindowScores, commit_scores
 from vegas_data.workspace import Workspace
 
@@ -57,7 +58,15 @@ def clip_of(video_id: str, *categories: str) -> Clip:
     return Clip(video_id=video_id, start_ms=30_000, end_ms=34_000, categories=categories, origin="a list")
 
 
-def make_source(root: Path, clip: bytes, *, unlicensed: str = "demo-002", max_examples: int = 2) -> ReleaseSource:
+def make_source(
+    root: Path,
+    clip: bytes,
+    *,
+    unlicensed: str = "demo-002",
+    max_examples: int = 2,
+    rules: Rules = Rules(options=VERIFY),  # noqa: B008 frozen
+    people: tuple[Judgment, ...] = (),
+) -> ReleaseSource:
     """Make the workspace and say what it has to release."""
     bench = Bench(workspace=Workspace.create(root, ""), clip=clip)
     clips = [clip_of(video_id, *categories) for video_id, (categories, _) in WINDOWS.items()]
@@ -66,7 +75,8 @@ def make_source(root: Path, clip: bytes, *, unlicensed: str = "demo-002", max_ex
         key, record = bench.media(listed.video_id)
         media[listed.id] = (record, key)
         _commit_scores(bench.workspace, listed, record.sha256, heard)
-    write_tables(bench.workspace, clips, VERIFY, "d" * 12, CATEGORIES, inputs="e" * 12)
+    evidence = Evidence(calibrations=rules.calibrations, judgments=people)
+    write_tables(bench.workspace, clips, rules.options, "d" * 12, CATEGORIES, inputs="e" * 12, evidence=evidence)
     examples = read_examples(bench.workspace)
     licences = {listed.id: LICENCES.get(listed.video_id, "CC0-1.0") for listed in clips}
     licences[f"{unlicensed}_000030000"] = "NOASSERTION"
@@ -101,6 +111,7 @@ def make_source(root: Path, clip: bytes, *, unlicensed: str = "demo-002", max_ex
         cut=CutOptions(max_height_px=48, crf=30),
         recipe="small",
         recipe_digest="f" * 12,
+        rules=rules,
     )
 
 
@@ -109,7 +120,15 @@ def _commit_scores(workspace: Workspace, clip: Clip, sha256: str, heard: Iterabl
         WindowScores(
             start_ms=clip.start_ms + 2000 * index,
             end_ms=clip.start_ms + 2000 * (index + 1),
-            signals=Signals(rms_dbfs=-20.0, peak_dbfs=-3.0, motion=1.0),
+            signals=Signals(
+                rms_dbfs=-20.0,
+                peak_dbfs=-3.0,
+                motion=1.0,
+                clipped_share=0.0,
+                brightness=150.0,
+                duplicate_share=0.0,
+                offset_ms=0.0,
+            ),
             scores={name: {"dog": score, "drum": score} for name, score in (("loudness", value), ("brightness", 0.9))},
         )
         for index, value in enumerate(heard)
@@ -135,6 +154,15 @@ def edit_table(folder: Path, name: str, change: Callable[[list[dict[str, Any]]],
     path = folder / "manifest" / f"{name}.parquet"
     table = pq.read_table(path)
     pq.write_table(pa.Table.from_pylist(change(table.to_pylist()), schema=table.schema), path, compression="zstd")
+    sum_again(folder)
+
+
+def edit_rules(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the rules in place, and sum again."""
+    path = folder / "manifest" / "rules.json"
+    rules = json.loads(path.read_text(encoding="utf-8"))
+    change(rules)
+    path.write_text(to_json(rules, indent=1), encoding="utf-8")
     sum_again(folder)
 
 

@@ -1,6 +1,7 @@
 """``release check`` finds whatever was changed, and still finds it when ``SHA256SUMS`` was made to agree."""
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from release_bench import all_bytes, blocks_of, edit_table, edit_text, seal, sum
 from tests.vegas_data.shards.shard_bench import contents_of, member
 from vegas_data.errors import ReleaseError
 from vegas_data.release import card, check_release
-from vegas_data.release.check import CODES
+from vegas_data.release.findings import CODES
 from vegas_data.release.layout import COLUMNS, TABLES
 from vegas_data.shards import read_shard, read_side_car
 from vegas_data.shards.plan import inputs_digest
@@ -40,7 +41,7 @@ def told(folder: Path) -> str:
 
 def test_a_whole_release_gives_no_finding(features_release: Path, media_release: Path) -> None:
     counts, findings = check_release(features_release)
-    assert (counts, findings) == ({"files": 17, "shards": 4, "examples": 5, "windows": 12}, [])
+    assert (counts, findings) == ({"files": 18, "shards": 4, "examples": 5, "windows": 12}, [])
     assert check_release(media_release)[1] == []
 
 
@@ -202,13 +203,16 @@ def test_a_dropped_row_is_found_even_if_the_card_was_rendered_again(
 
 
 EDITS = {
-    "a score": ("scores", set_row(1, score=0.77), "not the score of its model"),
+    "a score": ("scores", set_row(1, score=0.77), "is not what its score and the thresholds give"),
     "a score that nobody asked for": ("scores", set_row(0, score=0.77), "card_mismatch"),
-    "a judgment's score": ("judgments", set_first(score=0.77), "not the score of its model"),
-    "a judgment's answer": ("judgments", set_first(answer="no"), "does not follow from the judgments"),
-    "a verdict": ("verdicts", set_first(decision="rejected", reason="not_heard"), "does not follow"),
-    "a silent verdict": ("verdicts", set_first(decision="rejected", reason="silent"), "not all accepted"),
-    "an unknown rule": ("verdicts", set_first(rule="coin"), "not known to this version"),
+    "a judgment's score": ("judgments", set_first(score=0.77), "is not what its score and the thresholds give"),
+    "a judgment's answer": ("judgments", set_first(answer="no"), "is not what its score and the thresholds give"),
+    "a verdict": ("verdicts", set_first(decision="rejected", reason="not_heard"), "people give accepted for ok"),
+    "a silent verdict": ("verdicts", set_first(decision="rejected", reason="silent"), "people give accepted for ok"),
+    "a verdict of nobody": ("verdicts", set_first(rule="people", reason="people_accept"), "for ok by all_"),
+    "a calibration's word": ("verdicts", set_first(rule="calibrated"), "for ok by all_sides"),
+    "an unknown rule": ("verdicts", set_first(rule="coin"), "for ok by all_sides"),
+    "a copy that is none in part": ("verdicts", set_first(decision="rejected", reason="duplicate"), "give rejected"),
     "signals": ("scores", set_first(motion=2.0), "contradict each other"),
     "the clip's bytes": ("clips", set_first(media_sha256="0" * 64), "other bytes"),
     "the clip's status": ("clips", set_first(status="failed", reason="removed"), "contradicts"),
@@ -302,6 +306,19 @@ def test_facts_that_are_none_are_refused(release: Path, facts: bytes) -> None:
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({b"vegas_data.release": facts}), path)
     assert "says nothing valid of its release" in told(release)
+
+
+def test_a_release_of_another_layout_is_called_so_before_anything_else_of_its_tables(release: Path) -> None:
+    path = release / "manifest" / "examples.parquet"
+    table = pq.read_table(path)
+    facts = json.loads(table.schema.metadata[b"vegas_data.release"]) | {"layout": 1}
+    pq.write_table(
+        table.drop_columns(["credit"]).replace_schema_metadata({b"vegas_data.release": json.dumps(facts)}), path
+    )
+    (release / "manifest" / "rules.json").unlink()
+    sum_again(release)
+    assert codes(release) == {"missing_file", "other_version"}
+    assert "layout 1; this version of vegas-data reads 2" in told(release)
 
 
 def test_tables_of_another_release_are_found(release: Path, media_release: Path) -> None:
@@ -459,4 +476,6 @@ def test_every_code_and_column_stands_on_the_page() -> None:
     section = PAGE.read_text(encoding="utf-8").partition("\n## Release\n")[2].partition("\n## ")[0]
     words = set(re.findall(r"[a-z][a-z0-9_]*", " ".join(re.findall(r"`([^`\n]+)`", section))))
     assert set(CODES) <= words
-    assert {column.name for name in ("clips", "examples") for column in COLUMNS[name]} <= words
+    assert {
+        column.name for name in ("clips", "examples", "audit", "audit_judgments") for column in COLUMNS[name]
+    } <= words

@@ -78,6 +78,7 @@ def make_truth(clip: Clip, category: str, fault: str, expected: str, *window_tru
         fault=fault,
         expected=expected,
         window_truth=window_truth,
+        sides={"heard": window_truth, "seen": window_truth},
         onsets_ms=(1000, 2500) if any(window_truth) else (),
         licence="CC0-1.0",
     )

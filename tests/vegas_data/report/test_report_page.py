@@ -181,6 +181,13 @@ def test_a_mismatch_is_called_one(planted: ReportData) -> None:
     assert "✕ mismatch" not in Page(render(planted)).text
 
 
+def test_each_side_has_its_precision_and_recall(planted: ReportData) -> None:
+    text = " ".join(Page(render(planted)).text.split())
+    assert "Each side by itself" in text
+    assert re.search(r"Drum\s*seen\s*9\s*0\.750\s*0\.409 – 0\.929\s*0\.857", text), text
+    assert "Each side by itself" not in Page(render(dataclasses.replace(planted, scores=()))).text
+
+
 def test_refers_to_nothing_outside(full: str) -> None:
     page = Page(full)
     for tag, attributes in page.elements:

@@ -2,12 +2,23 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
 from vegas_data.config import to_json
 from vegas_data.report import ReportData
 from vegas_data.report.summary import summary
+from vegas_data.report.truth import wilson
+
+
+def shares(windows: int, precision: tuple[int, int], recall: tuple[int, int]) -> dict[str, Any]:
+    found: dict[str, Any] = {"windows": windows}
+    for name, (right, count) in (("precision", precision), ("recall", recall)):
+        interval = wilson(right, count)
+        found[name] = right / count if count else None
+        found[f"{name}_interval"] = list(interval) if interval else None
+    return found
 
 
 def test_counts_what_the_hand_counts(planted: ReportData) -> None:
@@ -19,7 +30,20 @@ def test_counts_what_the_hand_counts(planted: ReportData) -> None:
             "accepted": 6,
             "rejected": 5,
             "undecided": 0,
-            "truth": {"precision": 1.0, "recall": 6 / 7},
+            "basis": {"signals": 2, "uncalibrated": 9},
+            "truth": {
+                **shares(11, (6, 6), (6, 7)),
+                "heard": shares(9, (7, 7), (7, 7)),
+                "seen": shares(9, (6, 8), (6, 7)),
+                "by_category": {
+                    "drum": {
+                        **shares(9, (6, 6), (6, 7)),
+                        "heard": shares(9, (7, 7), (7, 7)),
+                        "seen": shares(9, (6, 8), (6, 7)),
+                    },
+                    "dog": shares(2, (0, 0), (0, 0)),
+                },
+            },
         },
         "examples": {"count": 3, "hours": pytest.approx(12 / 3600), "by_category": {"drum": 3, "dog": 0}},
         "shards": [{"name": "drum-train-000000.tar", "sha256": "cd" * 32, "examples": 2}],
@@ -41,7 +65,7 @@ def test_of_nothing_has_every_key_and_only_zeros() -> None:
     assert summary(ReportData(recipe_name="vegas")) == {
         "schema": 1,
         "clips": {"listed": 0, "fetched": 0, "failed": {}},
-        "verify": {"windows": 0, "accepted": 0, "rejected": 0, "undecided": 0},
+        "verify": {"windows": 0, "accepted": 0, "rejected": 0, "undecided": 0, "basis": {}},
         "examples": {"count": 0, "hours": 0.0, "by_category": {}},
         "shards": [],
         "train": {},

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 from report_records import make_clip, make_media, make_truth, make_verdicts
 
-from vegas_data.report import Failure, ReportData
-from vegas_data.report.truth import Confusion, confusion, endings, wilson
+from vegas_data.records import Decision
+from vegas_data.report import Failure, ReportData, Threshold
+from vegas_data.report.truth import Confusion, by_side, confusion, endings, side_confusion, wilson
 
 
 def one_clip(expected: str, truth: tuple[bool, ...], reasons: tuple[str, ...], failed: str = "") -> ReportData:
@@ -26,6 +27,24 @@ def test_confusion_of_the_hand_made_workspace(planted: ReportData) -> None:
     assert found == Confusion(present_accepted=6, present_rejected=1, absent_rejected=4)
     assert (found.precision, found.recall) == (1.0, 6 / 7)
     assert confusion(planted, "dog") == Confusion(absent_rejected=2)
+
+
+def test_each_side_by_itself_is_measured_by_its_own_truth(planted: ReportData) -> None:
+    assert by_side(planted) == {
+        "heard": Confusion(present_accepted=7, absent_rejected=2),
+        "seen": Confusion(present_accepted=6, present_rejected=1, absent_accepted=2),
+    }
+    assert by_side(planted, "dog") == {}, "the signals dropped them before anybody was asked"
+    only_heard = tuple(dataclasses.replace(t, sides={"heard": (True,) * len(t.window_truth)}) for t in planted.truth)
+    found = by_side(dataclasses.replace(planted, truth=only_heard))
+    assert found == {"heard": Confusion(present_accepted=7, present_rejected=2)}
+
+
+def test_scorers_of_one_side_that_contradict_each_other_are_undecided(planted: ReportData) -> None:
+    second = Threshold(scorer="eyes", side="heard", accept=0.95, reject=0.2)
+    data = dataclasses.replace(planted, thresholds=(*planted.thresholds, second))
+    found = side_confusion(data, "heard", "drum")
+    assert (found.present_accepted, found.present_undecided, found.absent_undecided) == (0, 7, 2)
 
 
 def test_nothing_accepted_has_no_precision() -> None:
@@ -66,6 +85,8 @@ def test_wilson_of_no_trials_is_none() -> None:
         ("rejected:silent", (False,) * 3, ("not_heard",) * 3, "", False, "rejected: not heard"),
         ("rejected:silent", (False,) * 3, ("silent", "silent", "ok"), "", False, "1 of 3"),
         ("rejected:not_seen", (False,) * 3, ("tie",) * 3, "", False, "undecided: tie"),
+        ("rejected:not_seen", (False,) * 3, ("people_not_seen",) * 3, "", True, "rejected: people not seen"),
+        ("rejected:not_seen", (False,) * 3, ("people_not_heard",) * 3, "", False, "rejected: people not heard"),
         ("failed:removed", (), (), "removed", True, "failed: removed"),
         ("failed:removed", (), (), "private", False, "failed: private"),
         ("failed:no_audio", (), ("ok",) * 3, "", False, "accepted"),
@@ -77,6 +98,25 @@ def test_every_way_to_end(
     (end,) = endings(one_clip(expected, truth, reasons, failed))
     assert end.ok is ok
     assert observed.replace("\u00a0", " ") in end.observed.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("expected", "decision", "reason", "ok"),
+    [
+        ("rejected:not_heard", "rejected", "calibrated_reject", True),
+        ("rejected:silent", "rejected", "calibrated_reject", False),
+        ("rejected:not_heard", "accepted", "calibrated_accept", False),
+        ("rejected:not_heard", "undecided", "between", None),
+        ("accepted", "undecided", "between", None),
+        ("accepted", "rejected", "calibrated_reject", False),
+        ("failed:no_audio", "undecided", "between", False),
+    ],
+)
+def test_a_calibrated_verdict_names_no_side(expected: str, decision: Decision, reason: str, ok: bool | None) -> None:
+    data = one_clip(expected, (expected == "accepted",) * 3, ("ok",) * 3)
+    verdicts = [dataclasses.replace(v, decision=decision, reason=reason, rule="calibrated") for v in data.verdicts]
+    (end,) = endings(dataclasses.replace(data, verdicts=tuple(verdicts)))
+    assert end.ok is ok
 
 
 def test_a_clip_that_is_not_there_yet_is_pending(planted: ReportData) -> None:

@@ -123,7 +123,10 @@ def test_neither_clips_nor_categories_are_merged_with_one_another() -> None:
 
 unit = st.floats(0.0, 1.0)
 signals = st.builds(
-    Signals, rms_dbfs=st.sampled_from([-90.0, -20.0]), peak_dbfs=st.just(-3.0), motion=st.sampled_from([0.0, 1.0])
+    lambda rms_dbfs, motion, brightness: replace(FINE, rms_dbfs=rms_dbfs, motion=motion, brightness=brightness),
+    st.sampled_from([-90.0, -20.0]),
+    st.sampled_from([0.0, 1.0]),
+    st.sampled_from([0.0, 20.0]),
 )
 clips = st.lists(st.tuples(unit, unit, signals), min_size=1, max_size=5).map(clip_scores)
 thresholds = st.tuples(unit, unit, unit, unit).map(
@@ -143,7 +146,10 @@ def test_nothing_is_accepted_when_a_side_says_no(scores: ClipScores, options: Ve
     verdicts = decide(judgments, scores, options, ("drum",))
     assert [(v.start_ms, v.end_ms) for v in verdicts] == [(w.start_ms, w.end_ms) for w in scores.windows]
     answers: dict[tuple[int, Side], Answer] = {(j.start_ms, j.side): j.answer for j in judgments}
-    flaws = {w.start_ms: w.signals.rms_dbfs < -60 or w.signals.motion == 0 for w in scores.windows}
+    flaws = {
+        w.start_ms: w.signals.rms_dbfs < -60 or w.signals.motion == 0 or w.signals.brightness == 0
+        for w in scores.windows
+    }
     for verdict in verdicts:
         given_answers = {answers[verdict.start_ms, "heard"], answers[verdict.start_ms, "seen"]}
         assert (verdict.decision == "accepted") == (given_answers == {"yes"} and not flaws[verdict.start_ms])

@@ -17,44 +17,15 @@ from vegas_data.verify.scorers.snapshot import find_snapshot, snapshot_digest
 transformers = pytest.importorskip("transformers")
 
 import torch  # noqa: E402
+from tiny_networks import save_tiny_siglip  # noqa: E402
 
-from vegas_data.verify.scorers.siglip2 import (  # noqa: E402
-    Siglip2Scorer,
-    load_siglip2,
-    prepare_pictures,
-    read_normalisation,
-)
+from vegas_data.verify.scorers.pictures import prepare_pictures, read_preparation  # noqa: E402
+from vegas_data.verify.scorers.siglip2 import Siglip2, load_siglip2  # noqa: E402
+from vegas_data.verify.scorers.zero_shot import ZeroShotScorer  # noqa: E402
 
-WORDS = ("a", "photo", "of", "drum", "dog", "drumming", "person")
 DRUM = Category(name="drum", title="Drum", prompts=("A photo of a drum", "a person drumming"))
 DOG = Category(name="dog", title="Dog", prompts=("a dog",))
 SOUND = np.zeros(32_000, dtype=np.float32)
-
-
-def save_tiny_siglip(folder: Path) -> Path:
-    """A SigLIP of two layers with random weights, a tokenizer of seven words, and its preprocessor."""
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-
-    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {**layers, "vocab_size": 32, "max_position_embeddings": 12, "bos_token_id": 0, "eos_token_id": 1}
-    vision = {**layers, "image_size": 64, "patch_size": 16}
-    torch.manual_seed(7)
-    network = transformers.SiglipModel(transformers.SiglipConfig(text_config=text, vision_config=vision))
-    with torch.no_grad():
-        network.logit_scale.fill_(2.0)
-        network.logit_bias.fill_(-1.0)
-    network.save_pretrained(folder)
-    vocabulary = {token: index for index, token in enumerate(("<pad>", "</s>", "<unk>", *WORDS))}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = Whitespace()
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    ).save_pretrained(folder)
-    preprocessor = {"size": {"height": 64, "width": 64}, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -63,20 +34,22 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scorer(snapshot: Path) -> Siglip2Scorer:
+def scorer(snapshot: Path) -> ZeroShotScorer:
     options = ScorerOptions(name="siglip2", side="seen", accept=0.1, reject=0.01, model=str(snapshot))
     loaded = SHIPPED["siglip2"].build(options, SHIPPED["siglip2"].digest(options))
-    assert isinstance(loaded, Siglip2Scorer)
+    assert isinstance(loaded, ZeroShotScorer)
     return loaded
 
 
-def test_scores_are_those_of_the_whole_model(scorer: Siglip2Scorer) -> None:
+def test_scores_are_those_of_the_whole_model(scorer: ZeroShotScorer) -> None:
     frames = np.stack([photograph("drum"), photograph("dog"), photograph("wrong")])
     prompts = [prompt.lower() for prompt in (*DRUM.prompts, *DOG.prompts)]
-    tokens = scorer.tokenizer(prompts, padding="max_length", max_length=12, return_tensors="pt")
+    encoder = scorer.encoder
+    assert isinstance(encoder, Siglip2)
+    tokens = encoder.tokenizer(prompts, padding="max_length", max_length=12, return_tensors="pt")
     with torch.inference_mode():
-        out = scorer.model(
-            input_ids=tokens["input_ids"], pixel_values=prepare_pictures(frames, scorer.normalisation)
+        out = encoder.network(
+            input_ids=tokens["input_ids"], pixel_values=prepare_pictures(frames, encoder.preparation)
         ).logits_per_image
     probabilities = torch.sigmoid(out).numpy()
     expected = [probabilities[:, :2].max(axis=1).mean(), probabilities[:, 2].mean()]
@@ -92,7 +65,7 @@ def test_loading_prints_nothing(snapshot: Path, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
 
 
-def test_prompts_are_read_in_lower_case_and_to_full_length(scorer: Siglip2Scorer) -> None:
+def test_prompts_are_read_in_lower_case_and_to_full_length(scorer: ZeroShotScorer) -> None:
     window = still_window(photograph("drum")[None], SOUND)
     upper = Category(name="drum", title="Drum", prompts=tuple(prompt.upper() for prompt in DRUM.prompts))
     long = Category(name="drum", title="Drum", prompts=(" ".join(["drum"] * 40),))
@@ -102,10 +75,10 @@ def test_prompts_are_read_in_lower_case_and_to_full_length(scorer: Siglip2Scorer
 
 
 def test_pictures_are_squeezed_into_the_square_without_a_crop(snapshot: Path) -> None:
-    normalisation = read_normalisation(snapshot / "preprocessor_config.json")
+    preparation = read_preparation("siglip2", snapshot)
     picture = np.zeros((1, 100, 300, 3), dtype=np.uint8)
     picture[:, :, :150] = 255
-    prepared = prepare_pictures(picture, normalisation)
+    prepared = prepare_pictures(picture, preparation)
     assert prepared.shape == (1, 3, 64, 64)
     assert prepared.dtype == torch.float32
     assert prepared[..., :30].min() == 1.0
@@ -114,13 +87,13 @@ def test_pictures_are_squeezed_into_the_square_without_a_crop(snapshot: Path) ->
 
 def test_the_digest_is_of_the_files_not_of_their_place(snapshot: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(snapshot, tmp_path / "copy")
-    assert snapshot_digest(str(copy)) == snapshot_digest(str(snapshot))
+    assert snapshot_digest("siglip2", str(copy)) == snapshot_digest("siglip2", str(snapshot))
     other = shutil.copytree(snapshot, tmp_path / "other")
     weights = other / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
-    assert snapshot_digest(str(other)) != snapshot_digest(str(snapshot))
+    assert snapshot_digest("siglip2", str(other)) != snapshot_digest("siglip2", str(snapshot))
 
 
 def test_weights_that_are_missing_from_the_file_are_refused(snapshot: Path, tmp_path: Path) -> None:
@@ -134,12 +107,59 @@ def test_weights_that_are_missing_from_the_file_are_refused(snapshot: Path, tmp_
         load_siglip2(str(broken), "d")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", b""),
+        ("model.safetensors", None),
+        ("config.json", b"[]"),
+        ("config.json", b'{"model_type": "siglip", "text_config": 3}'),
+        ("config.json", b'{"model_type": "siglip", "vision_config": {"num_attention_heads": 0}}'),
+        ("tokenizer.json", b"[]"),
+        ("tokenizer_config.json", b"[]"),
+    ],
+)
+def test_a_file_that_is_cut_short_or_damaged_is_refused(
+    snapshot: Path, tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    broken = shutil.copytree(snapshot, tmp_path / "broken")
+    whole = (broken / name).read_bytes()
+    (broken / name).write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(WeightsMissing, match="not a snapshot of siglip2"):
+        load_siglip2(str(broken), "d")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"size": {"height": 32, "width": 32}}, "the network sees 64 × 64"),
+        ({"size": {"height": 0, "width": 64}}, "pictures of 0 × 64 pixels"),
+        ({"image_std": [0.5, 0.0, 0.5]}, "std must be positive"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(
+    snapshot: Path, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    other = shutil.copytree(snapshot, tmp_path / "other")
+    path = other / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(WeightsMissing, match=words):
+        load_siglip2(str(other), "d")
+
+
+def test_what_is_no_file_is_no_part_of_a_snapshot(snapshot: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(snapshot, tmp_path / "other")
+    (other / "folder.json").mkdir()
+    (other / "dangling.json").symlink_to(tmp_path / "nothing")
+    assert snapshot_digest("siglip2", str(other)) == snapshot_digest("siglip2", str(snapshot))
+
+
 def test_a_folder_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match=r"preprocessor_config\.json: cannot be used"):
         load_siglip2(str(tmp_path), "d")
     preprocessor = {"size": {"height": 64, "width": 64}, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
-    with pytest.raises(WeightsMissing, match="not a SigLIP snapshot"):
+    with pytest.raises(WeightsMissing, match="not a snapshot of siglip2"):
         load_siglip2(str(tmp_path), "d")
     preprocessor["resample"] = 5
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
@@ -152,10 +172,10 @@ def test_what_is_not_on_this_machine_is_never_downloaded_unasked(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WeightsMissing, match="google/siglip2-base-patch16-224 are not on this machine") as caught:
-        find_snapshot()
+        find_snapshot("siglip2")
     assert caught.value.remedy == "hf download google/siglip2-base-patch16-224"
     with pytest.raises(WeightsMissing, match="neither a folder nor a hub id"):
-        find_snapshot("no/such/place")
+        find_snapshot("siglip2", "no/such/place")
 
 
 def test_a_snapshot_in_the_hubs_cache_is_found_by_its_id(
@@ -167,8 +187,8 @@ def test_a_snapshot_in_the_hubs_cache_is_found_by_its_id(
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(revision, encoding="utf-8")
     folder = shutil.copytree(snapshot, repository / "snapshots" / revision)
-    assert find_snapshot("somebody/tiny") == folder
-    assert snapshot_digest("somebody/tiny") == snapshot_digest(str(snapshot))
+    assert find_snapshot("siglip2", "somebody/tiny") == folder
+    assert snapshot_digest("siglip2", "somebody/tiny") == snapshot_digest("siglip2", str(snapshot))
     (folder / "model.safetensors").unlink()
     with pytest.raises(WeightsMissing, match="somebody/tiny are not on this machine"):
-        find_snapshot("somebody/tiny")
+        find_snapshot("siglip2", "somebody/tiny")

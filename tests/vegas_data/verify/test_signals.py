@@ -3,9 +3,11 @@
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import ffmpeg
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from verify_cases import FPS, SIZE, Frame, photograph, shifted
 
 from vegas_data.demo.assets import select_assets
@@ -20,7 +22,11 @@ TIMES = [Fraction(2 * index + 1, 24) for index in range(24)]
 
 
 def motion_of(path: Path) -> float:
-    return measure_motion([reduce_to_grey(frame) for frame in iter_frames_at(path, TIMES)])
+    return measure_motion([grey_of(frame) for frame in iter_frames_at(path, TIMES)])
+
+
+def grey_of(picture: Frame) -> NDArray[np.float32]:
+    return reduce_to_grey(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
 def encode(path: Path, frames: list[Frame], **harsh: object) -> Path:
@@ -91,11 +97,16 @@ def test_motion_counts_what_exceeds_one_level() -> None:
 
 def test_grey_is_a_true_average_and_small_pictures_are_left_alone() -> None:
     checkers = np.indices((144, 288)).sum(axis=0) % 2 * 255
-    picture = np.repeat(checkers[:, :, None], 3, axis=2).astype(np.uint8)
+    picture = checkers.astype(np.uint8)
     small = reduce_to_grey(picture)
     assert small.shape == (72, 144)
     np.testing.assert_allclose(small, 127.5)
     assert reduce_to_grey(picture[:50, :60]).shape == (50, 60)
+
+
+def test_grey_is_the_same_whatever_part_of_its_range_a_video_uses() -> None:
+    video = np.repeat(np.array([[16, 125, 235]], dtype=np.uint8), 3, axis=0)
+    np.testing.assert_allclose(reduce_to_grey(video, is_full_range=False)[0], [0, 126.9, 255], atol=0.1)
 
 
 def test_levels_of_known_sounds() -> None:

@@ -36,7 +36,15 @@ FAKES = VerifyOptions(
 
 Frame = NDArray[np.uint8]
 
-FINE = Signals(rms_dbfs=-20.0, peak_dbfs=-3.0, motion=1.0)
+FINE = Signals(
+    rms_dbfs=-20.0,
+    peak_dbfs=-3.0,
+    motion=1.0,
+    clipped_share=0.0,
+    brightness=150.0,
+    duplicate_share=0.0,
+    offset_ms=0.0,
+)
 SILENT = replace(FINE, rms_dbfs=-61.0)
 STILL = replace(FINE, motion=0.001)
 INFO = {"loudness": ScorerInfo(side="heard", digest="1" * 12), "brightness": ScorerInfo(side="seen", digest="2" * 12)}

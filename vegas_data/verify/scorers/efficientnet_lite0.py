@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import torch
 
+from vegas_data.device import confine_torch
 from vegas_data.errors import VerificationError
 from vegas_data.networks.efficientnet_lite import (
     INPUT_SIZE_PX,
@@ -30,7 +31,7 @@ from vegas_data.weights import load_registry, locate, select_model
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vegas_data.verify.scorers import WindowMedia
+    from vegas_data.verify.scorers.seam import WindowMedia
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +40,7 @@ class EfficientNetLite0Scorer:
 
     network: EfficientNetLite0
     digest: str
+    device: str = "cpu"
     name: str = "efficientnet-lite0"
     side: Side = "seen"
 
@@ -73,8 +75,9 @@ class EfficientNetLite0Scorer:
 
     def _probabilities(self, frames: "NDArray[np.uint8]") -> "NDArray[np.float64]":
         with torch.inference_mode():
-            logits = self.network(preprocess_rgb(np.stack([crop_square(frame) for frame in frames])))
-            probabilities: NDArray[np.float64] = torch.softmax(logits.double(), dim=1).numpy()
+            squares = torch.from_numpy(np.stack([crop_square(frame) for frame in frames])).to(self.device)
+            logits = self.network(preprocess_rgb(squares))
+            probabilities: NDArray[np.float64] = torch.softmax(logits.double(), dim=1).cpu().numpy()
         return probabilities
 
 
@@ -92,12 +95,12 @@ def crop_square(frame: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
     return np.asarray(cv2.resize(square, (INPUT_SIZE_PX, INPUT_SIZE_PX), interpolation=method), dtype=np.uint8)
 
 
-def load_efficientnet_lite0(digest: str) -> EfficientNetLite0Scorer:
+def load_efficientnet_lite0(digest: str, device: str = "cpu") -> EfficientNetLite0Scorer:
     """Load the network from the pinned weights, for one thread.
 
     Raises:
-        WeightsMissing: they are not on this machine.
+        WeightsMissing: they are not on this machine. DeviceMissing: there is no such device.
     """
-    torch.set_num_threads(1)
+    confine_torch(device)
     path = locate(select_model(load_registry(), "efficientnet-lite0"))
-    return EfficientNetLite0Scorer(network=load_network(path), digest=digest)
+    return EfficientNetLite0Scorer(network=load_network(path).to(device), digest=digest, device=device)

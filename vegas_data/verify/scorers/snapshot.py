@@ -1,6 +1,6 @@
 """Where the snapshot of a ``transformers`` model lies on this machine, and the digest of what it holds.
 
-Apart from the scorer that loads it, because every command asks for the digest and none should import torch for it.
+Apart from the modules that load it, because every command asks for the digest and none should import torch for it.
 """
 
 import functools
@@ -12,50 +12,64 @@ from vegas_data.errors import ScorerMissing, WeightsMissing
 from vegas_data.models import load_registry, select_model
 from vegas_data.store import sha256_of
 
-DEFAULT_MODEL: Final = "siglip2"
-SNAPSHOT_FILES: Final = ("*.json", "*.model", "*.safetensors")
-REMEDY: Final = "name another folder or hub id as `model` of the scorer siglip2, or download the snapshot again"
+SNAPSHOT_FILES: Final = ("*.json", "*.model", "merges.txt", "*.safetensors")
 
 
-def find_snapshot(model: str = "") -> Path:
-    """Folder of the weights: ``model`` itself if it is one, else the snapshot of that id in the hub's local cache.
+def remedy_for(name: str) -> str:
+    """What to do about a snapshot that is not what the scorer needs."""
+    return f"name another folder or hub id as `model` of the scorer {name}, or download the snapshot again"
+
+
+def no_transformers(name: str) -> ScorerMissing:
+    """The error for a machine without the extra."""
+    return ScorerMissing(f"scorer {name} needs transformers", remedy="pip install 'vegas-data[scorers]'")
+
+
+def find_snapshot(name: str, model: str = "") -> Path:
+    """Folder of a scorer's weights: ``model`` itself if it is one, else the snapshot of that id in the hub's cache.
 
     Nothing is downloaded here: every command asks for the digest, and none of them should bring gigabytes unasked.
+
+    Args:
+        name: of the scorer, and of its row in ``manifests/models.toml``, which knows the default id.
 
     Raises:
         ScorerMissing: ``transformers`` is not installed. WeightsMissing: the snapshot is not on this machine.
     """
     if model and Path(model).is_dir():
         return Path(model)
-    repository = model or select_model(load_registry(), DEFAULT_MODEL).repository
+    repository = model or select_model(load_registry(), name).repository
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
     except ImportError:
-        raise ScorerMissing("scorer siglip2 needs transformers", remedy="pip install 'vegas-data[scorers]'") from None
+        raise no_transformers(name) from None
     try:
         folder = Path(snapshot_download(repository, allow_patterns=list(SNAPSHOT_FILES), local_files_only=True))
     except HFValidationError:
-        raise WeightsMissing(f"siglip2: {repository!r} is neither a folder nor a hub id", remedy=REMEDY) from None
+        raise WeightsMissing(
+            f"{name}: {repository!r} is neither a folder nor a hub id", remedy=remedy_for(name)
+        ) from None
     except LocalEntryNotFoundError:
         folder = Path()
     if not any(folder.glob("*.safetensors")):  # also a download that was broken off
         raise WeightsMissing(
-            f"siglip2: the weights of {repository} are not on this machine", remedy=f"hf download {repository}"
+            f"{name}: the weights of {repository} are not on this machine, or not as safetensors",
+            remedy=f"hf download {repository}",
         )
     return folder
 
 
-def snapshot_digest(model: str = "") -> str:
+def snapshot_digest(name: str, model: str = "") -> str:
     """Digest of every file of a snapshot that can change a score.
 
     Raises:
         ScorerMissing, WeightsMissing: as ``find_snapshot``.
     """
-    return _digest_of_folder(find_snapshot(model).resolve())
+    return _digest_of_folder(find_snapshot(name, model).resolve())
 
 
 @functools.cache
 def _digest_of_folder(folder: Path) -> str:
-    files = sorted({file for pattern in SNAPSHOT_FILES for file in folder.glob(pattern)})
+    files = sorted({file for pattern in SNAPSHOT_FILES for file in folder.glob(pattern) if file.is_file()})
     return digest("snapshot", {file.name: sha256_of(file) for file in files})

@@ -6,20 +6,19 @@ a category's classes because AudioSet's classes nest (Dog, Bark, Bow-wow) and mu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vegas_data.errors import VerificationError
 from vegas_data.networks.yamnet import Yamnet
 from vegas_data.records import Category, Side
+from vegas_data.verify.scorers.heard_classes import columns_of
 from vegas_data.weights import load_registry, locate, select_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vegas_data.verify.scorers import WindowMedia
+    from vegas_data.verify.scorers.seam import WindowMedia
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,17 +54,7 @@ class YamnetScorer:
         return scores
 
     def _columns(self, category: Category) -> list[int]:
-        names = self.network.class_names
-        for wanted in category.heard_classes:
-            if wanted not in names:
-                near = get_close_matches(wanted, names, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise VerificationError(
-                    f"table of categories (categories.toml, or --categories): {category.name} lists {wanted!r} in "
-                    "heard_classes, which is not a class of YAMNet (yamnet_class_map.csv)",
-                    remedy=f"{hint}correct heard_classes in the table of categories",
-                )
-        return [names.index(wanted) for wanted in category.heard_classes]
+        return columns_of(category, self.network.class_names, source="YAMNet (yamnet_class_map.csv)")
 
 
 def load_yamnet(digest: str) -> YamnetScorer:
