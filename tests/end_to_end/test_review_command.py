@@ -99,8 +99,18 @@ def test_what_there_is_to_judge(review: Here, undecided: Path, smoke: Path) -> N
     assert not (undecided / DATABASE).exists()
 
 
-def test_a_session_ends_with_a_table_and_goes_on_later(review: Here, workspace: Path) -> None:
-    first = Reviewing(workspace)
+def test_a_session_ends_with_a_table_and_goes_on_later_under_the_same_link(
+    review: Here, workspace: Path, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("t" * 43)
+    token.chmod(0o644)
+    refused = review("--workspace", workspace, "--no-browser", "--token-file", token)
+    assert refused.returncode == 3
+    assert "others can read" in refused.stderr
+    token.chmod(0o600)
+    first = Reviewing(workspace, "--token-file", token)
+    assert first.url.endswith("/?token=" + "t" * 43)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(first.origin)
     work = first.post("work", {})
@@ -116,7 +126,8 @@ def test_a_session_ends_with_a_table_and_goes_on_later(review: Here, workspace: 
     assert locked.returncode == 75
     assert first.insist("answer", body)["seq"] > 0
     assert first.end() == 130
-    second = Reviewing(workspace)
+    second = Reviewing(workspace, "--token-file", token)
+    assert urlsplit(second.url).query == urlsplit(first.url).query
     again = second.post("work", {})
     assert again["assignments"][0]["lease"] == one["lease"]
     assert len(again["assignments"][0]["open"]) == len(one["open"]) - 1
@@ -210,17 +221,3 @@ def test_what_others_could_reach_without_a_token_is_refused(review: Here, undeci
     done = review("--workspace", undecided, "--no-browser", *options)
     assert done.returncode == 2
     assert not (undecided / DATABASE).exists()
-
-
-def test_with_a_token_file_the_link_stays_the_same(review: Here, workspace: Path, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("t" * 43)
-    token.chmod(0o644)
-    refused = review("--workspace", workspace, "--no-browser", "--token-file", token)
-    assert refused.returncode == 3
-    assert "others can read" in refused.stderr
-    token.chmod(0o600)
-    for _ in range(2):
-        running = Reviewing(workspace, "--token-file", token)
-        assert running.url.endswith("/?token=" + "t" * 43)
-        running.end()

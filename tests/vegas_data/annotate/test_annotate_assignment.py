@@ -1,11 +1,12 @@
 """Who gets what next, and which answers count."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from panels import TWO, Hands, gold_of, make_tasks, task
+from panels import TWO, Hands, gold_of, make_tasks, quick_folder, task
 
 from vegas_data.annotate import ReviewOptions
 from vegas_data.annotate.assignment import Refusal, Submission, next_lease
@@ -15,8 +16,9 @@ from vegas_data.annotate.state import State
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "judgments.sqlite"
+def path() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder / "judgments.sqlite"
 
 
 def reason(taken: object) -> str:
@@ -273,10 +275,10 @@ def test_gold_alone_is_no_work(path: Path) -> None:
     assert hands.panel.work("a").assignments == ()
 
 
-def test_the_same_seed_gives_the_same_order_and_another_one_another(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_order_and_another_one_another(path: Path) -> None:
     orders = []
     for number, seed in enumerate((1, 1, 2)):
-        hands = Hands(tmp_path / f"{number}.sqlite", make_tasks(30), ReviewOptions(seed=seed, ahead=30))
+        hands = Hands(path.with_name(f"{number}.sqlite"), make_tasks(30), ReviewOptions(seed=seed, ahead=30))
         orders.append([one.task.clip_id for one in hands.panel.work("a").assignments])
     assert orders[0] == orders[1] != orders[2]
     assert orders[0] != sorted(orders[0])

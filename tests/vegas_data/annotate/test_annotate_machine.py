@@ -1,8 +1,7 @@
 """Annotators, leases, undo and restarts in any order: a plain model and the database always agree."""
 
-import tempfile
 from collections import defaultdict
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from panels import Hands, gold_of, make_tasks, task
+from panels import Hands, gold_of, make_tasks, quick_folder, task
 
 from vegas_data.annotate import ReviewOptions
 from vegas_data.annotate.assignment import Refusal, Submission
@@ -41,10 +40,11 @@ class PanelMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = ExitStack()
+        folder = self.folder.enter_context(quick_folder())
         options = ReviewOptions(lease_s=LEASE_MS / 1000, gold_share=0.25, min_played=0.0, ahead=2)
         gold = [gold_of(task(100 + number)) for number in range(2)]
-        self.hands = Hands(Path(self.folder.name) / "j.sqlite", make_tasks(5), options, gold=gold)
+        self.hands = Hands(folder / "j.sqlite", make_tasks(5), options, gold=gold)
         self.given: dict[int, Given] = {}
         self.stacks: dict[str, list[Submission]] = defaultdict(list)
         self.undos = 0
@@ -52,7 +52,7 @@ class PanelMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "hands"):
             self.hands.panel.store.close()
-            self.folder.cleanup()
+            self.folder.close()
 
     # --- the model ----------------------------------------------------------------------------------------------
 
