@@ -28,7 +28,7 @@ CLASSES = ("Speech", "Dog", "Bark", "Drum", "Water")
 DOG = Category(name="dog", title="Dog", heard_classes=("Dog", "Bark"))
 DRUM = Category(name="drum", title="Drum", heard_classes=("Drum",))
 FRAMES = photograph("dog")[None]
-AUDIOSET = Path("/work/shared/data/audioset/class_labels_indices.csv")
+AUDIOSET = Path(__file__).resolve().parents[4] / "shared" / "data" / "audioset" / "class_labels_indices.csv"
 
 
 def heard(role: str, seconds: float = 2) -> NDArray[np.float32]:

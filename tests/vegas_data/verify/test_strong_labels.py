@@ -14,7 +14,7 @@ from vegas_data.verify.scorers import SHIPPED, Scorer
 from vegas_data.verify.scorers.strong_labels import prior
 from vegas_data.verify.scorers.strong_tables import tables_digest
 
-AUDIOSET = Path("/work/shared/data/audioset")
+AUDIOSET = Path(__file__).resolve().parents[4] / "shared" / "data" / "audioset"
 DOG = Category(name="dog", title="Dog", include=("/m/0bt9lr",), exclude=("/m/0ghcn6",))
 DRUM = Category(name="drum", title="Drum", include=("/m/026t6",))
 ONTOLOGY = """[
