@@ -104,15 +104,11 @@ class Ledger:
 
     def _migrate(self) -> None:
         """From version 1, which did not say when. Killed in the middle it is version 1 as before."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._db:  # which commits at the end, and rolls back if anything is raised
+            self._db.execute("BEGIN IMMEDIATE")
             if self._version() == 1:  # nobody was faster
                 self._db.execute("ALTER TABLE attempts ADD COLUMN at INTEGER NOT NULL DEFAULT 0")
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
 
     def _broken(self, error: sqlite3.Error) -> WorkspaceError:
         return WorkspaceError(

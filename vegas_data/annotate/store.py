@@ -126,15 +126,9 @@ class JudgmentStore:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is ``put`` inside, or nothing; on disk at the end. Raises as ``append_all``."""
-        with _translated(self.path):
+        with _translated(self.path), self._db:  # which commits at the end, and rolls back if anything is raised
             self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+            yield
 
     def put(self, event: E) -> E:
         """One event, inside a transaction; returned with its place."""

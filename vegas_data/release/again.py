@@ -79,12 +79,18 @@ def decisions_disagree(
     """
     wanted = sorted(set(asked))
     told = {_address(row): (row["answer"], row["score"]) for row in judgments if row["judge"].startswith("model:")}
-    made = {_address_of(one): (one.answer, one.score) for one in judge(measured, rules.options, wanted)}
+    by_models = judge(measured, rules.options, wanted)
+    made = {_address_of(one): (one.answer, one.score) for one in by_models}
     for address in sorted(made.keys() | told.keys()):
         if made.get(address) != told.get(address):
             where = f"{address[0]}, {address[1]} ms: {address[3]}"
             yield measured.id, f"{where}: a judgment is missing, or is not what its score and the thresholds give"
-    for row, again in zip(verdicts, _verdicts_again(measured, wanted, judgments, verdicts, rules), strict=True):
+    people = _settled(judgments, verdicts, rules)
+    copied = {row["category"] for row in verdicts if row["reason"] == DUPLICATE}  # as the table says
+    due_ones = triage(
+        by_models, measured, rules.options, wanted, calibrations=rules.calibrations, people=people, copy_in=copied
+    )
+    for row, again in zip(verdicts, due_ones, strict=True):
         if Verdict(**row) != again and not _as_near(row, again, measured, rules):
             said = f"{row['decision']} for {row['reason']} by {row['rule']}"
             due = f"{again.decision} for {again.reason} by {again.rule}"
@@ -99,15 +105,10 @@ def _address_of(one: Judgment) -> tuple[str, int, str, str]:
     return one.category, one.start_ms, one.side, one.judge
 
 
-def _verdicts_again(
-    measured: ClipScores, wanted: Sequence[str], judgments: Sequence[Row], verdicts: Sequence[Row], rules: Rules
-) -> list[Verdict]:
-    """In the order of the table; copies as it says."""
-    said, options = said_by_people(judgments), rules.options
-    by_majority = options.triage.aggregation == "majority"
-    people = settle(said, options.triage) if by_majority else _at_their_word(said, verdicts, options.triage.tie)
-    copied = {row["category"] for row in verdicts if row["reason"] == DUPLICATE}
-    return triage(measured, options, wanted, calibrations=rules.calibrations, people=people, copy_in=copied)
+def _settled(judgments: Sequence[Row], verdicts: Sequence[Row], rules: Rules) -> dict[Question, Answer]:
+    """People's answers, settled again; those of Dawid and Skene's method as the verdicts have them."""
+    said, options = said_by_people(judgments), rules.options.triage
+    return settle(said, options) if options.aggregation == "majority" else _at_their_word(said, verdicts, options.tie)
 
 
 def _at_their_word(said: Sequence[Said], verdicts: Sequence[Row], tie: Answer) -> dict[Question, Answer]:

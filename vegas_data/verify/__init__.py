@@ -26,7 +26,7 @@
 Importing this package loads neither numpy nor any network.
 """
 
-from vegas_data.verify.aggregate import decide, judge, merge_examples, side_answer
+from vegas_data.verify.aggregate import judge, merge_examples, side_answer
 from vegas_data.verify.audit import (
     AUDIT_CONFIDENCE,
     PAPER_KEPT,
@@ -123,7 +123,6 @@ __all__ = [
     "commit_calibration",
     "commit_draw",
     "covering",
-    "decide",
     "draw_audit",
     "draw_calibration",
     "draw_key",

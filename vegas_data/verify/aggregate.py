@@ -1,12 +1,9 @@
-"""Scores → judgments → verdicts → examples: pure functions, no media, no weights, no clock.
+"""Scores → judgments → answers, and verdicts → examples: pure functions, no media, no weights, no clock.
 
 A model's judgment is its score against the recipe's thresholds. The rule ``all_sides`` is the paper's (Zhou et al.
 2018, §3): a window is dropped if either side is *no*; "sort of" counts as present. What models add is *unsure*: a
 window of which no side is no but some side is unsure is undecided, and waits for people. Judges of one side that
-contradict each other make it unsure. A window with a flaw (``flaws``) is dropped whatever the scorers say: a sound
-nobody can hear shows nothing, and a still picture has no moment at which anything could sound.
-
-Verdicts are given for the categories a clip is a candidate for, and for no other.
+contradict each other make it unsure. ``triage`` makes verdicts of it, and of all else that is known.
 """
 
 import itertools
@@ -16,7 +13,6 @@ from types import MappingProxyType
 from typing import Final
 
 from vegas_data.records import Answer, Decision, Example, Judgment, Side, Verdict
-from vegas_data.verify.flaws import find_flaw
 from vegas_data.verify.options import ScorerOptions, VerifyOptions
 from vegas_data.verify.scores import ClipScores
 
@@ -64,40 +60,18 @@ def answer_of(score: float, thresholds: ScorerOptions) -> Answer:
     return "no" if score < thresholds.reject else "unsure"
 
 
-def decide(
-    judgments: Iterable[Judgment], scores: ClipScores, options: VerifyOptions, categories: Iterable[str]
-) -> list[Verdict]:
-    """One verdict for every window of a clip and every given category, sorted by category and time.
+def answers_by_side(judgments: Iterable[Judgment], options: VerifyOptions) -> dict[tuple[str, int], dict[Side, Answer]]:
+    """For each category and window (by its start) what its judges together answer about each side they judged.
 
     Args:
-        judgments: of this clip, by whomever; a side that nobody judged is unsure.
+        judgments: of one clip, by whomever; those of advisers have no vote.
     """
-    answers: dict[tuple[str, int, Side], list[Answer]] = defaultdict(list)
     without_vote = {_judge_of(name) for name in options.advisers}
+    answers: dict[tuple[str, int], dict[Side, list[Answer]]] = defaultdict(lambda: defaultdict(list))
     for judgment in judgments:
-        if judgment.judge.partition("@")[0] in without_vote:
-            continue
-        answers[judgment.category, judgment.start_ms, judgment.side].append(judgment.answer)
-    verdicts = []
-    for category in sorted(set(categories)):
-        for window in scores.windows:
-            sides = {side: side_answer(answers[category, window.start_ms, side]) for side in options.sides}
-            decision, reason = apply_all_sides(sides)
-            if flaw := find_flaw(window.signals, options.signals):
-                decision, reason = "rejected", flaw
-            verdicts.append(
-                Verdict(
-                    category=category,
-                    clip_id=scores.clip_id,
-                    video_id=scores.video_id,
-                    start_ms=window.start_ms,
-                    end_ms=window.end_ms,
-                    decision=decision,
-                    reason=reason,
-                    rule=options.rule,
-                )
-            )
-    return verdicts
+        if judgment.judge.partition("@")[0] not in without_vote:
+            answers[judgment.category, judgment.start_ms][judgment.side].append(judgment.answer)
+    return {window: {side: side_answer(said) for side, said in sides.items()} for window, sides in answers.items()}
 
 
 def side_answer(answers: Sequence[Answer]) -> Answer:

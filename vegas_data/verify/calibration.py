@@ -13,7 +13,7 @@ the scorers are worth, the chance that a threshold is chosen beyond which the tr
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -155,42 +155,28 @@ def calibrate(
         [joint_probability(sides, item.scores) for item in fit_part]
         + [joint_probability(sides, window.scores) for window in pool if window.video_id not in videos]
     )
+    fitted = sorted((joint_probability(sides, item.scores), item.present) for item in fit_part)
     tested = [(joint_probability(sides, item.scores), item.present) for item in test_part]
-    ranked = sorted(fit_part, key=lambda item: joint_probability(sides, item.scores))
     hoped = sum(known) / len(known) if known else 0.0
-    accept = choose_cut(
-        (
-            (threshold, [present for probability, present in tested if probability >= threshold])
-            for threshold in candidates(
-                known[::-1],
-                hoped,
-                len(tested),
-                options.target,
-                options.confidence,
-                grid=options.grid,
-                sure=_share_before_an_error(ranked[::-1], present=True),
-            )
-        ),
+    accept = _choose(
+        known[::-1],
+        hoped,
+        [present for _, present in fitted[::-1]],
+        len(tested),
+        lambda least: [present for probability, present in tested if probability >= least],
         options.target,
-        options.confidence,
+        options,
     )
     ceiling = math.inf if accept.threshold is None else accept.threshold
-    reject = choose_cut(
-        (
-            (threshold, [not present for probability, present in tested if probability < threshold])
-            for threshold in candidates(
-                known,
-                1 - hoped,
-                len(tested),
-                options.target_reject,
-                options.confidence,
-                grid=options.grid,
-                sure=_share_before_an_error(ranked, present=False),
-            )
-            if threshold <= ceiling
-        ),
+    reject = _choose(
+        known,
+        1 - hoped,
+        [not present for _, present in fitted],
+        len(tested),
+        lambda most: [not present for probability, present in tested if probability < most],
         options.target_reject,
-        options.confidence,
+        options,
+        ceiling=ceiling,
     )
     return Calibration(
         category=category,
@@ -226,10 +212,35 @@ def from_json_data(data: Any, *, where: str) -> Calibration:
         raise VerificationError(str(error), remedy=remedy) from None
 
 
-def _share_before_an_error(ranked: Sequence[CalibrationItem], *, present: bool) -> float:
-    """Share of the items that stand before the first one of which the decision would be wrong."""
-    first = next((place for place, item in enumerate(ranked) if item.present != present), len(ranked))
-    return first / len(ranked) if ranked else 0.0
+def _choose(
+    known: Sequence[float],
+    hoped: float,
+    fitted: Sequence[bool],
+    num_test: int,
+    outcomes: Callable[[float], Sequence[bool]],
+    target: float,
+    options: TriageOptions,
+    *,
+    ceiling: float = math.inf,
+) -> Cut:
+    """One threshold, of accepts or of rejects; see ``candidates`` for the order.
+
+    Args:
+        fitted: whether a decision would be right, of the fit part's items in that order.
+        outcomes: for a threshold, whether each decision beyond it in the test part is right. ceiling: highest one.
+    """
+    sure = fitted.index(False) if False in fitted else len(fitted)
+    thresholds = candidates(
+        known,
+        hoped,
+        num_test,
+        target,
+        options.confidence,
+        grid=options.grid,
+        sure=sure / len(fitted) if fitted else 0.0,
+    )
+    tests = ((threshold, outcomes(threshold)) for threshold in thresholds if threshold <= ceiling)
+    return choose_cut(tests, target, options.confidence)
 
 
 def _fit_sides(

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -110,22 +111,21 @@ def write_tables(
     reasons: Counter[str] = Counter()
     accepted: list[Verdict] = []
     said, people = evidence.by_clip(), evidence.settled(options.triage)
-    verdicts_digest = verdict_digest(options, scores, evidence)
-    metadata = {"scores": scores, "verdicts": verdicts_digest, "inputs": inputs, "version": SCHEMA_VERSION}
+    verdicts_of = partial(triage, calibrations=evidence.calibrations, people=people)
+    metadata = {
+        "scores": scores,
+        "verdicts": verdict_digest(options, scores, evidence),
+        "inputs": inputs,
+        "version": SCHEMA_VERSION,
+    }
     with workspace.scratch() as folder:
         with ExitStack() as stack:
             writers = {name: stack.enter_context(_TableWriter(folder / name, name, metadata)) for name in NAMES[:3]}
             for clip, measured in _scored_clips(workspace, clips, scores):
                 asked = [category for category in clip.categories if category in categories]
-                verdicts = triage(
-                    measured,
-                    options,
-                    asked,
-                    calibrations=evidence.calibrations,
-                    people=people,
-                    copy_in=copies.get(clip.id, ()),
-                )
-                judgments = judge(measured, options, asked) + _about(verdicts, said.get(clip.id, ()))
+                judgments = judge(measured, options, asked)
+                verdicts = verdicts_of(judgments, measured, options, asked, copy_in=copies.get(clip.id, ()))
+                judgments += _about(verdicts, said.get(clip.id, ()))
                 writers["scores"].add(_score_rows(measured))
                 writers["judgments"].add(map(dataclasses.asdict, sorted(judgments, key=_place)))
                 writers["verdicts"].add(map(dataclasses.asdict, verdicts))

@@ -6,22 +6,22 @@ For each window and category, the first that applies decides:
     a copy of another clip (``duplicates``)    rejected, duplicate
     people, where their answers settle it      people_accept; people_not_heard, people_not_seen; people_unsure_…
     a calibration made with these scorers      calibrated_accept, calibrated_reject; between: undecided, for people
-    the recipe's thresholds, uncalibrated      as ``aggregate.decide`` says
+    the recipe's thresholds, uncalibrated      as ``aggregate.apply_all_sides`` says
 
-Without calibrations and without people this is ``aggregate.decide``. Pure functions: no media, no clock.
+Pure functions: no media, no clock.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
-from vegas_data.records import Answer, Decision, Side, Verdict
-from vegas_data.verify.aggregate import apply_all_sides, decide, judge
+from vegas_data.records import Answer, Decision, Judgment, Side, Verdict
+from vegas_data.verify.aggregate import answers_by_side, apply_all_sides
 from vegas_data.verify.calibration import Calibration
 from vegas_data.verify.crowd import Question
 from vegas_data.verify.flaws import find_flaw
 from vegas_data.verify.options import REQUIRED_SIDES, VerifyOptions
-from vegas_data.verify.scores import ClipScores, ScorerInfo, WindowScores, covering
+from vegas_data.verify.scores import ClipScores, ScorerInfo, covering
 
 Basis = Literal["calibrated", "uncalibrated", "people", "signals"]
 Path = Literal["auto_accept", "people_accept", "auto_reject", "people_reject", "signal", "undecided"]
@@ -35,6 +35,7 @@ _NOBODY: Final[Mapping[Question, Answer]] = MappingProxyType({})
 
 
 def triage(
+    judgments: Iterable[Judgment],
     scores: ClipScores,
     options: VerifyOptions,
     categories: Iterable[str],
@@ -46,30 +47,37 @@ def triage(
     """One verdict for every window of a clip and every given category, sorted by category and time.
 
     Args:
+        judgments: of the clip, for the recipe's thresholds (``judge``); a side that nobody judged is unsure.
+        categories: those that the clip is a candidate for.
         calibrations: by category; one that was made with other scorers does not apply.
         people: settled answers (``crowd.settle``).
         copy_in: categories in which the clip is a copy of one that stays (``duplicates.dropped_copies``).
     """
-    wanted = sorted(set(categories))
-    plain = {
-        (verdict.category, verdict.start_ms): verdict
-        for verdict in decide(judge(scores, options, wanted), scores, options, wanted)
-    }
+    answers = answers_by_side(judgments, options)
+    decided: tuple[Decision, str]
+    rule: str
     verdicts = []
-    for category in wanted:
+    for category in sorted(set(categories)):
         calibration = calibrations.get(category)
         if calibration is not None and not calibration.fits(_asked(scores, category, calibration)):
             calibration = None
         for window in scores.windows:
-            sides = {
+            given = answers.get((category, window.start_ms), {})
+            said: dict[Side, Answer] = {side: given.get(side, "unsure") for side in options.sides}
+            settled = {
                 side: people[question]
                 for side in options.sides
                 if (question := (category, scores.clip_id, window.start_ms, side)) in people
             }
-            flaw = find_flaw(window.signals, options.signals) or (DUPLICATE if category in copy_in else "")
-            decision, reason, rule = _first_that_applies(
-                flaw, window, category, sides, calibration, plain[category, window.start_ms]
-            )
+            if flaw := find_flaw(window.signals, options.signals) or (DUPLICATE if category in copy_in else ""):
+                decided, rule = ("rejected", flaw), options.rule
+            elif (by_people := decide_by_people(settled)) is not None:
+                decided, rule = by_people, PEOPLE
+            elif calibration is not None:
+                scored = {name: row[category] for name, row in window.scores.items() if category in row}
+                decided, rule = decide_calibrated(calibration, scored), CALIBRATED
+            else:
+                decided, rule = apply_all_sides(said), options.rule
             verdicts.append(
                 Verdict(
                     category=category,
@@ -77,8 +85,8 @@ def triage(
                     video_id=scores.video_id,
                     start_ms=window.start_ms,
                     end_ms=window.end_ms,
-                    decision=decision,
-                    reason=reason,
+                    decision=decided[0],
+                    reason=decided[1],
                     rule=rule,
                 )
             )
@@ -89,24 +97,6 @@ def _asked(scores: ClipScores, category: str, calibration: Calibration) -> dict[
     """The scorers that a calibration of the category has to know: those that cover it, and those it was made with."""
     known = covering(scores, category).keys() | {name for name, _ in calibration.scorers}
     return {name: info for name, info in scores.scorers.items() if name in known}
-
-
-def _first_that_applies(
-    flaw: str,
-    window: WindowScores,
-    category: str,
-    sides: Mapping[Side, Answer],
-    calibration: Calibration | None,
-    plain: Verdict,
-) -> tuple[Decision, str, str]:
-    if flaw:
-        return "rejected", flaw, plain.rule
-    if (by_people := decide_by_people(sides)) is not None:
-        return *by_people, PEOPLE
-    if calibration is not None:
-        scored = {name: row[category] for name, row in window.scores.items() if category in row}
-        return *decide_calibrated(calibration, scored), CALIBRATED
-    return plain.decision, plain.reason, plain.rule
 
 
 def decide_by_people(sides: Mapping[Side, Answer]) -> tuple[Decision, str] | None:

@@ -6,7 +6,7 @@ import pytest
 from verify_cases import FAKES, FINE, INFO, NO, YES, clip_scores
 
 from vegas_data.recipe import find_recipe, load_recipe
-from vegas_data.verify import ScorerOptions, decide, judge, verdict_digest
+from vegas_data.verify import ScorerOptions, judge, verdict_digest
 from vegas_data.verify.calibration import CalibrationItem, calibrate
 from vegas_data.verify.scores import ClipScores, ScorerInfo
 from vegas_data.verify.triage import triage
@@ -30,9 +30,8 @@ def scores_with(hint: float, match: float) -> ClipScores:
 @pytest.mark.parametrize(("hint", "match"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5), (0.0, 1.0)])
 def test_whatever_it_says_the_thresholds_decide_as_without_it(hint: float, match: float) -> None:
     scores = scores_with(hint, match)
-    advised = decide(judge(scores, ADVISED, ["drum"]), scores, ADVISED, ["drum"])
-    assert advised == decide(judge(scores, FAKES, ["drum"]), scores, FAKES, ["drum"])
-    assert advised == triage(scores, ADVISED, ["drum"])
+    advised = triage(judge(scores, ADVISED, ["drum"]), scores, ADVISED, ["drum"])
+    assert advised == triage(judge(scores, FAKES, ["drum"]), scores, FAKES, ["drum"])
     assert [verdict.decision for verdict in advised] == ["accepted", "rejected", "rejected"]
     assert ADVISED.sides == FAKES.sides == ("heard", "seen")
 
@@ -40,7 +39,7 @@ def test_whatever_it_says_the_thresholds_decide_as_without_it(hint: float, match
 def test_with_a_vote_it_decides() -> None:
     scores = scores_with(0.0, 1.0)
     voting = replace(ADVISED, scorers=(*FAKES.scorers, replace(HINT, advisory=False)))
-    decided = decide(judge(scores, voting, ["drum"]), scores, voting, ["drum"])
+    decided = triage(judge(scores, voting, ["drum"]), scores, voting, ["drum"])
     assert [verdict.decision for verdict in decided] == ["undecided", "rejected", "rejected"]
 
 

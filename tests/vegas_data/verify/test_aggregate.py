@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from verify_cases import FAKES, FINE, NO, SILENT, STILL, UNSURE, YES, clip_scores
 
 from vegas_data.records import Answer, Judgment, Side, Verdict
-from vegas_data.verify import ScorerOptions, VerifyOptions, decide, judge, merge_examples
+from vegas_data.verify import ScorerOptions, VerifyOptions, judge, merge_examples
 from vegas_data.verify.aggregate import answer_of, side_answer
 from vegas_data.verify.scores import ClipScores, Signals
+from vegas_data.verify.triage import triage
 
 
 def verdicts_of(scores: ClipScores, options: VerifyOptions = FAKES, category: str = "drum") -> list[Verdict]:
-    return decide(judge(scores, options, (category,)), scores, options, (category,))
+    return triage(judge(scores, options, (category,)), scores, options, (category,))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_pair_scorer_is_a_third_side() -> None:
         answer="no",
         score=float("nan"),
     )
-    (after,) = decide([*judge(scores, options, ("drum",)), no], scores, options, ("drum",))
+    (after,) = triage([*judge(scores, options, ("drum",)), no], scores, options, ("drum",))
     assert (after.decision, after.reason) == ("rejected", "not_paired")
 
 
@@ -93,7 +94,7 @@ def test_judges_are_named_with_their_digest_and_scores_are_kept() -> None:
 def test_a_category_that_nobody_scored_is_undecided_never_silent() -> None:
     scores = clip_scores([(YES, YES, FINE)])
     assert judge(scores, FAKES, ("dog",)) == []
-    (verdict,) = decide([], scores, FAKES, ("dog",))
+    (verdict,) = triage([], scores, FAKES, ("dog",))
     assert (verdict.category, verdict.decision, verdict.reason) == ("dog", "undecided", "unsure_heard_unsure_seen")
 
 
@@ -143,7 +144,7 @@ thresholds = st.tuples(unit, unit, unit, unit).map(
 @given(scores=clips, options=thresholds)
 def test_nothing_is_accepted_when_a_side_says_no(scores: ClipScores, options: VerifyOptions) -> None:
     judgments = judge(scores, options, ("drum",))
-    verdicts = decide(judgments, scores, options, ("drum",))
+    verdicts = triage(judgments, scores, options, ("drum",))
     assert [(v.start_ms, v.end_ms) for v in verdicts] == [(w.start_ms, w.end_ms) for w in scores.windows]
     answers: dict[tuple[int, Side], Answer] = {(j.start_ms, j.side): j.answer for j in judgments}
     flaws = {
@@ -161,7 +162,7 @@ def test_nothing_is_accepted_when_a_side_says_no(scores: ClipScores, options: Ve
 def test_examples_are_the_maximal_runs_of_accepted_windows(
     scores: ClipScores, options: VerifyOptions, order: Random
 ) -> None:
-    verdicts = decide(judge(scores, options, ("drum",)), scores, options, ("drum",))
+    verdicts = triage(judge(scores, options, ("drum",)), scores, options, ("drum",))
     shuffled = list(verdicts)
     order.shuffle(shuffled)
     examples = merge_examples(shuffled)

@@ -15,6 +15,7 @@ from vegas_data.media.picture_hash import pictures_to_text
 from vegas_data.media.readback import read_back
 from vegas_data.media.section import Section
 from vegas_data.records import Clip, Media
+from vegas_data.verify import judge
 from vegas_data.verify.duplicates import KEY, dropped_copies, find_duplicates, known_duplicates
 from vegas_data.verify.triage import path_of, triage
 from vegas_data.workspace import Workspace
@@ -152,12 +153,13 @@ def test_of_a_row_of_copies_the_first_stays_and_whatever_is_like_none_that_stays
 
 def test_every_window_of_a_copy_is_rejected_in_the_category_where_the_original_stays() -> None:
     scores = clip_scores([(YES, YES, FINE), (YES, YES, replace(FINE, rms_dbfs=-90.0))])
-    verdicts = triage(scores, FAKES, ["drum"], copy_in={"drum"})
+    said = judge(scores, FAKES, ["drum"])
+    verdicts = triage(said, scores, FAKES, ["drum"], copy_in={"drum"})
     assert [(v.decision, v.reason, path_of(v)) for v in verdicts] == [
         ("rejected", "duplicate", "signal"),
         ("rejected", "silent", "signal"),
     ]
-    assert [v.decision for v in triage(scores, FAKES, ["drum"], copy_in={"dog"})] == ["accepted", "rejected"]
+    assert [v.decision for v in triage(said, scores, FAKES, ["drum"], copy_in={"dog"})] == ["accepted", "rejected"]
 
 
 RECIPE = """

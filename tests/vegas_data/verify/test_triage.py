@@ -3,12 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from verify_cases import FAKES, FINE, INFO, NO, SILENT, STILL, UNSURE, YES, clip_scores
+from verify_cases import FAKES, FINE, INFO, SILENT, STILL, YES, clip_scores
 
 from vegas_data.records import Answer, Side, Verdict
-from vegas_data.verify import decide, judge
+from vegas_data.verify import judge
 from vegas_data.verify.calibration import Calibration, SideFit
 from vegas_data.verify.crowd import Question
 from vegas_data.verify.scores import ClipScores, ScorerInfo, Signals
@@ -56,7 +54,8 @@ def one(
     asked: dict[Question, Answer] = {
         (category, scores.clip_id, 0, side): answer for (category, side), answer in (people or {}).items()
     }
-    (verdict,) = triage(scores, FAKES, ("drum",), calibrations=calibrations or {}, people=asked)
+    judgments = judge(scores, FAKES, ("drum",))
+    (verdict,) = triage(judgments, scores, FAKES, ("drum",), calibrations=calibrations or {}, people=asked)
     return verdict
 
 
@@ -188,13 +187,3 @@ def test_paths_and_what_a_verdict_rests_on(verdict: tuple[str, str, str], path: 
         rule=verdict[2],
     )
     assert (path_of(given_verdict), basis_of(given_verdict)) == (path, basis)
-
-
-unit = st.sampled_from([0.0, NO, UNSURE, YES, 1.0])
-clips = st.lists(st.tuples(unit, unit, st.sampled_from([FINE, SILENT, STILL])), min_size=1, max_size=5).map(clip_scores)
-
-
-@given(scores=clips)
-def test_without_calibration_and_people_it_is_the_rule_of_the_recipe(scores: ClipScores) -> None:
-    categories = ("dog", "drum")
-    assert triage(scores, FAKES, categories) == decide(judge(scores, FAKES, categories), scores, FAKES, categories)

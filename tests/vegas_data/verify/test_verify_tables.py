@@ -12,7 +12,6 @@ from vegas_data.records import Clip
 from vegas_data.verify import (
     ClipScores,
     TableCounts,
-    decide,
     judge,
     merge_examples,
     read_examples,
@@ -26,6 +25,7 @@ from vegas_data.verify import (
     write_tables,
 )
 from vegas_data.verify.scores import commit_scores
+from vegas_data.verify.triage import triage
 from vegas_data.workspace import Workspace
 
 ROWS = {
@@ -83,7 +83,7 @@ def test_records_read_back_as_they_were(workspace: Workspace) -> None:
         scores = tables.read_scores(workspace, scores_key("d", clip.id))
         judgments = judge(scores, FAKES, ("drum",))
         expected_judgments += judgments
-        expected_verdicts += decide(judgments, scores, FAKES, ("drum",))
+        expected_verdicts += triage(judgments, scores, FAKES, ("drum",))
     assert read_judgments(workspace) == expected_judgments
     assert read_verdicts(workspace) == expected_verdicts
 

@@ -23,8 +23,9 @@ from verify_cases import (
 from vegas_data.errors import DecodeFailed, NoAudio, NoSuchTime, VerificationError, WorkspaceError
 from vegas_data.media.sandbox import run_ffmpeg
 from vegas_data.records import Category
-from vegas_data.verify import WindowMedia, decide, is_scored, judge, make_verifier, merge_examples, read_scores, worker
+from vegas_data.verify import WindowMedia, is_scored, judge, make_verifier, merge_examples, read_scores, worker
 from vegas_data.verify.sampling import picture_times, read_windows
+from vegas_data.verify.triage import triage
 from vegas_data.verify.windows import split_windows
 from vegas_data.workspace import Workspace
 
@@ -51,7 +52,7 @@ def test_real_scorers_find_the_planted_truth(
     job = make_job(workspace, file, duration_ms=10_000, start_ms=30_000, categories=("drum",))
     verify = make_verifier(OPTIONS, workspace, categories.values())
     scores = verify(job)
-    verdicts = decide(judge(scores, OPTIONS, ("drum",)), scores, OPTIONS, ("drum",))
+    verdicts = triage(judge(scores, OPTIONS, ("drum",)), scores, OPTIONS, ("drum",))
     assert [verdict.reason for verdict in verdicts] == ["ok", "not_heard", "not_seen", "silent", "still"]
     assert [example.id for example in merge_examples(verdicts)] == ["test-planted_000030000_000032000"]
     assert set(scores.windows[0].scores["yamnet"]) == set(categories), "every category is scored, wanted or not"

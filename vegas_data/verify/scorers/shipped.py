@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
+from vegas_data.records import Side
 from vegas_data.verify.options import ScorerOptions
 from vegas_data.verify.scorers.seam import Registry, Scorer, ScorerEntry
 
@@ -84,6 +85,21 @@ def _tables(options: ScorerOptions) -> str:
     return tables_digest(options.model)
 
 
+def _of_transformers(
+    name: str, side: Side, build: Callable[[ScorerOptions, str], Scorer], *, reads: str, lacks: str
+) -> ScorerEntry:
+    return ScorerEntry(
+        side=side,
+        build=build,
+        digest=_snapshot(name),
+        reads=(reads,),
+        lacks=lacks,
+        requires=("transformers",),
+        extra="scorers",
+    )
+
+
+_NO_SOUNDS: Final = "the table of categories gives no sounds for it"
 _NO_PROMPTS: Final = "the table of categories gives no prompts for it"
 
 SHIPPED: Final[Registry] = MappingProxyType(
@@ -95,24 +111,8 @@ SHIPPED: Final[Registry] = MappingProxyType(
             reads=("heard_classes",),
             lacks="YAMNet has no such class",
         ),
-        "ast": ScorerEntry(
-            side="heard",
-            build=_build_ast,
-            digest=_snapshot("ast"),
-            reads=("heard_classes",),
-            lacks="AudioSet has no such class",
-            requires=("transformers",),
-            extra="scorers",
-        ),
-        "clap": ScorerEntry(
-            side="heard",
-            build=_build_clap,
-            digest=_snapshot("clap"),
-            reads=("heard_classes",),
-            lacks="the table of categories gives no sounds for it",
-            requires=("transformers",),
-            extra="scorers",
-        ),
+        "ast": _of_transformers("ast", "heard", _build_ast, reads="heard_classes", lacks="AudioSet has no such class"),
+        "clap": _of_transformers("clap", "heard", _build_clap, reads="heard_classes", lacks=_NO_SOUNDS),
         "strong-labels": ScorerEntry(
             side="heard",
             build=_build_strong_labels,
@@ -129,24 +129,8 @@ SHIPPED: Final[Registry] = MappingProxyType(
             reads=("seen_classes",),
             lacks="ImageNet has no such class",
         ),
-        "clip": ScorerEntry(
-            side="seen",
-            build=_build_clip,
-            digest=_snapshot("clip"),
-            reads=("prompts",),
-            lacks=_NO_PROMPTS,
-            requires=("transformers",),
-            extra="scorers",
-        ),
-        "siglip2": ScorerEntry(
-            side="seen",
-            build=_build_siglip2,
-            digest=_snapshot("siglip2"),
-            reads=("prompts",),
-            lacks=_NO_PROMPTS,
-            requires=("transformers",),
-            extra="scorers",
-        ),
+        "clip": _of_transformers("clip", "seen", _build_clip, reads="prompts", lacks=_NO_PROMPTS),
+        "siglip2": _of_transformers("siglip2", "seen", _build_siglip2, reads="prompts", lacks=_NO_PROMPTS),
         "onset-motion": ScorerEntry(
             side="pair",
             build=_build_onset_motion,
