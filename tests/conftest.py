@@ -1,13 +1,19 @@
-"""What several rooms' tests need: a small real video, and the folder of shared data if it is there."""
+"""What several rooms' tests need: a small real video, a browser, and the folder of shared data if it is there."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from vegas_data.media.mux import write_mp4
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = Path("/usr/bin/chromium")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -28,3 +34,15 @@ def counting_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sound[::48_000] = 0.9
     write_mp4(path, frames, size=(128, 96), fps=Fraction(25), audio=sound, sample_rate_hz=48_000)
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium without a screen. Of a module, for what drives it keeps an event loop in this thread."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()

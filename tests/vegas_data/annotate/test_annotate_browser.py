@@ -18,7 +18,6 @@ from vegas_data.records import Category
 if TYPE_CHECKING:
     from playwright.sync_api import APIResponse, Browser, BrowserContext, Dialog, Page, Route, ViewportSize
 
-CHROMIUM = Path("/usr/bin/chromium")
 SHORT = ((0, 300), (300, 600))
 QUICK = ReviewOptions(min_played=0.5)
 PHONE: "ViewportSize" = {"width": 375, "height": 667}
@@ -36,17 +35,6 @@ OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((element)
   if (!box.width || (box.right <= innerWidth + 0.5 && box.left >= -0.5)) return false;
   return !element.closest(".skip-link, .visually-hidden, .saved");
 }).map((element) => element.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

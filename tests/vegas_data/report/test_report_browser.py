@@ -13,7 +13,6 @@ from vegas_data.workspace import Workspace
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 
 # Elements that stick out of the window and do not lie in a box that scrolls by itself.
 OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((element) => {
@@ -24,17 +23,6 @@ OVERFLOWING = """() => [...document.body.querySelectorAll("*")].filter((element)
     if (["auto", "scroll"].includes(getComputedStyle(parent).overflowX)) return false;
   return true;
 }).map((element) => element.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,6 @@ CLASSES = ("Speech", "Dog", "Bark", "Drum", "Water")
 DOG = Category(name="dog", title="Dog", heard_classes=("Dog", "Bark"))
 DRUM = Category(name="drum", title="Drum", heard_classes=("Drum",))
 FRAMES = photograph("dog")[None]
-AUDIOSET = Path(__file__).resolve().parents[4] / "shared" / "data" / "audioset" / "class_labels_indices.csv"
 
 
 def heard(role: str, seconds: float = 2) -> NDArray[np.float32]:
@@ -115,10 +114,10 @@ def test_silence_has_a_score(scorer: AstScorer) -> None:
     assert 0 <= scorer.score([silence], [DOG])[0, 0] <= 1
 
 
-def test_every_class_of_the_shipped_table_is_one_of_audiosets(categories: dict[str, Category]) -> None:
-    if not AUDIOSET.is_file():
-        pytest.skip("AudioSet's list of classes is not here")
-    with AUDIOSET.open(newline="", encoding="utf-8") as file:
+def test_every_class_of_the_shipped_table_is_one_of_audiosets(
+    categories: dict[str, Category], shared_data: Path
+) -> None:
+    with (shared_data / "audioset" / "class_labels_indices.csv").open(newline="", encoding="utf-8") as file:
         names = {row["display_name"] for row in csv.DictReader(file)}
     assert len(names) == 527
     for category in categories.values():

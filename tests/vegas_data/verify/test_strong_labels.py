@@ -14,7 +14,6 @@ from vegas_data.verify.scorers import SHIPPED, Scorer
 from vegas_data.verify.scorers.strong_labels import prior
 from vegas_data.verify.scorers.strong_tables import tables_digest
 
-AUDIOSET = Path(__file__).resolve().parents[4] / "shared" / "data" / "audioset"
 DOG = Category(name="dog", title="Dog", include=("/m/0bt9lr",), exclude=("/m/0ghcn6",))
 DRUM = Category(name="drum", title="Drum", include=("/m/026t6",))
 ONTOLOGY = """[
@@ -119,17 +118,17 @@ def test_it_cannot_have_a_vote(categories: dict[str, Category]) -> None:
     check_coverage(VerifyOptions(scorers=(*OPTIONS.scorers, LABELS)), [categories["drum"]])
 
 
-def test_every_shipped_category_is_known_to_the_real_ontology(folder: Path, categories: dict[str, Category]) -> None:
-    if not (AUDIOSET / "ontology.json").is_file():
-        pytest.skip("AudioSet's ontology is not here")
-    (folder / "ontology.json").write_bytes((AUDIOSET / "ontology.json").read_bytes())
+def test_every_shipped_category_is_known_to_the_real_ontology(
+    folder: Path, categories: dict[str, Category], shared_data: Path
+) -> None:
+    (folder / "ontology.json").write_bytes((shared_data / "audioset" / "ontology.json").read_bytes())
     scorer = load(folder)
     assert all(scorer.covers(category) for category in categories.values())
     scores = scorer.score([window("abcdefghijk", 30_000)], [categories["dog"], categories["drum"]])
     np.testing.assert_allclose(scores[0], [0.6 + 0.3 * 0.75, 0.1], rtol=1e-6)
 
 
-def test_the_real_tables_are_read(categories: dict[str, Category]) -> None:
-    if not any(AUDIOSET.glob("*_strong.tsv")):
+def test_the_real_tables_are_read(categories: dict[str, Category], shared_data: Path) -> None:
+    if not any((shared_data / "audioset").glob("*_strong.tsv")):
         pytest.skip("AudioSet's strong labels are not here")
-    assert load(AUDIOSET).covers(categories["drum"])
+    assert load(shared_data / "audioset").covers(categories["drum"])
