@@ -5,6 +5,7 @@ SIGINT and SIGTERM leave as 130 and 143 after workers and temporary files are go
 flight first (``run.interrupt``).
 """
 
+import errno
 import json
 import os
 import signal
@@ -63,8 +64,10 @@ def run_command(command: click.Command, *, prog_name: str, argv: list[str] | Non
         report_error(error, as_json="--json" in arguments)
         sys.exit(error.exit_code)
     except OSError as error:  # a full or read-only disk, wherever it was met
+        remedy = "make room" if error.errno == errno.ENOSPC else "check the disk and permissions"
         world = WorkspaceError(
-            f"{error.filename or 'a file'}: {error.strerror}", remedy="check the disk and permissions"
+            f"{error.filename or 'a file'}: {error.strerror}",
+            remedy=f"{remedy}, then run the same command again: what is done stays done",
         )
         report_error(world, as_json="--json" in arguments)
         sys.exit(world.exit_code)

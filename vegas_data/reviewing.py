@@ -156,17 +156,21 @@ def run_review(
     purpose: Purpose = "review",
     gold: Path | None = None,
     started: Callable[[str], None],
-) -> None:
-    """Serve the page until it is told to stop; raises as ``review_tasks``, ``gold_tasks`` and ``annotate.serve``."""
+) -> bool:
+    """Serve the page until it is told to stop; False at once if no window waits for people.
+
+    Raises as ``review_tasks``, ``gold_tasks`` and ``annotate.serve``.
+    """
     tasks = review_tasks(run, purpose)
     known = [] if gold is None else gold_tasks(run, gold)
     if not tasks:
-        raise WorkspaceError(f"{run.workspace.root}: no window waits for people", remedy="nothing to do")
+        return False
     ids = {task.id for task in tasks}
     known = [one for one in known if one.task.id not in ids]
     annotate.serve(
         run.workspace, tasks, options, categories=run.categories, gold=known, binding=binding, started=started
     )
+    return True
 
 
 def import_file(run: Run, path: Path, purpose: Purpose = "review") -> ImportCounts:

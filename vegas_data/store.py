@@ -186,9 +186,9 @@ class Store:
                     f"{self.root}: in use by {holder}", remedy="wait for it to end, or use another --workspace"
                 ) from None
             if mode == fcntl.LOCK_EX:
-                file.truncate(0)
-                file.write(f"{os.getpid()}\n")
-                file.flush()
+                with _naming(path):
+                    file.truncate(0)
+                    os.write(file.fileno(), f"{os.getpid()}\n".encode())
             yield
 
 
@@ -197,11 +197,22 @@ def place_bytes(path: Path, data: bytes, *, tmp: Path) -> None:
     tmp.mkdir(parents=True, exist_ok=True)
     fd, name = tempfile.mkstemp(dir=tmp)
     try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-        place_file(Path(name), path)
+        with _naming(path):
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+            place_file(Path(name), path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """An error of the system that does not say of which file it is, as a write to a full disk, is one of ``path``."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def place_file(file: Path, path: Path) -> None:

@@ -94,7 +94,6 @@ def test_what_there_is_to_judge(review: Here, undecided: Path, smoke: Path) -> N
     drums = review.json("--workspace", undecided, "--dry-run", "--category", "drum")
     assert set(drums["windows"]) == {"drum"}
     assert review.json("--workspace", smoke, "--dry-run")["clips"] == 0
-    assert review("--workspace", smoke, "--no-browser").returncode == 3
     assert "audit draw" in review("--workspace", undecided, "--dry-run", "--purpose", "audit").stderr
     assert not (undecided / DATABASE).exists()
 
@@ -221,3 +220,9 @@ def test_what_others_could_reach_without_a_token_is_refused(review: Here, undeci
     done = review("--workspace", undecided, "--no-browser", *options)
     assert done.returncode == 2
     assert not (undecided / DATABASE).exists()
+
+
+def test_where_nothing_waits_for_people_there_is_nothing_to_do(review: Here, smoke: Path) -> None:
+    done = review("--workspace", smoke, "--no-browser")
+    assert (done.returncode, done.stdout) == (0, "No window waits for people.\n")
+    assert review.json("--workspace", smoke, "--no-browser") == {"url": None}

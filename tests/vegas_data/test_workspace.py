@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,17 @@ def test_one_command_at_a_time_but_parts_together(workspace: Workspace) -> None:
     left.mkdir(parents=True)
     with workspace.lock():
         assert not left.exists()
+
+
+def test_a_file_that_cannot_be_written_is_named(workspace: Workspace) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (10, most)
+    )  # as on a full disk: the write fails, and says nothing of where
+    try:
+        with pytest.raises(OSError, match=r"tables/a\.json"):
+            workspace.commit_bytes("tables/a.json", b"x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert not workspace.exists("tables/a.json")
+    assert list((workspace.root / "tmp").iterdir()) == []

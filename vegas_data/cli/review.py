@@ -128,7 +128,10 @@ def _serve(
             click.launch(url)
 
     try:
-        reviewing.run_review(run, asked, binding, purpose=purpose, gold=gold, started=started)
+        if not reviewing.run_review(run, asked, binding, purpose=purpose, gold=gold, started=started):
+            if place.as_json:
+                print_json({"url": None})
+            click.echo("No window waits for people.", err=place.as_json)
     finally:
         count = reviewing.export_judgments(run)
         words = f"{count} judgments in the table" if count is not None else "the table is written the next time"
