@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 from vegas_data.config import load_table, read_toml
 from vegas_data.errors import RecipeError
+from vegas_data.trained import MODELS, model_names
 
-ModelKind = Literal["frame", "seq", "flow"]
+ModelKind = str  # one of ``vegas_data.trained.model_names``
 Spacing = Literal["linear", "mu_law"]
 
 MAX_STEPS: Final = 10**18 - 1  # a checkpoint's name has room for so many digits
@@ -28,7 +29,7 @@ class ConditioningConfig:
 
     Args:
         kind: ``frame`` joins each frame's features to the coarsest tier, ``seq`` starts that tier from a summary of
-            all frames, ``flow`` is ``seq`` over pictures and optical flow.
+            all frames, ``flow`` is ``seq`` over pictures and optical flow. Models of other packages do as they say.
         picture_stream, flow_stream: streams of the shards; ``flow_stream`` is read by ``flow`` alone.
         relu: rectify the features, which shards store as they are before the ReLU. Open: the paper says fc6.
         standardise: bring each feature to mean 0 and variance 1 over the training split. Open; not in the paper.
@@ -39,6 +40,10 @@ class ConditioningConfig:
     flow_stream: str = "flow_fc6"
     relu: bool = True
     standardise: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in MODELS and self.kind not in (known := model_names()):
+            raise ValueError(f"kind {self.kind!r} is not allowed: one of {', '.join(known)}")
 
     @property
     def streams(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import click
 
 from vegas_data.device import require_device
 from vegas_data.errors import DeviceMissing
-from vegas_data.trained import MODELS
+from vegas_data.trained import model_names
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ class FiniteRange(click.FloatRange):
 
 
 _OPTIONS: Final = (
-    click.option("--model", type=click.Choice(MODELS), required=True, help="Which of the three models."),
+    click.option("--model", type=click.Choice(model_names()), required=True, help="Which model."),
     click.option("--category", type=_Category(), required=True, help="Category of the shards, such as drum."),
     click.option(
         "--workspace",

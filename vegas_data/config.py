@@ -26,6 +26,8 @@ from vegas_data.errors import RecipeError
 T = TypeVar("T")
 OPERATIONAL: Final[Mapping[str, bool]] = types.MappingProxyType({"operational": True})
 DIGEST_LENGTH: Final = 12
+_SCALARS: Final = frozenset({bool, int, float, str})
+_FRACTION: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18}|/[0-9]{1,18})?", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")  # JSON can spell half a character, and no file can hold it
 
 
@@ -42,14 +44,25 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         RecipeError: it is missing, unreadable or not TOML; the message names the line.
     """
+    return parse_toml(read_text(path), where=str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a TOML file; raises as ``read_toml``."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such file", remedy="give the path of an existing .toml file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read: {error}", remedy="check the path and its permissions") from None
+
+
+def parse_toml(text: str, *, where: str) -> dict[str, Any]:
+    """Parse a TOML text; raises as ``read_toml``."""
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}", remedy="correct the line named above") from None
+        raise RecipeError(f"{where}: not valid TOML: {error}", remedy="correct the line named above") from None
 
 
 @functools.cache
@@ -106,6 +119,8 @@ def by_name(rows: typing.Iterable[N], path: Path) -> dict[str, N]:
 
 
 def _convert(kind: Any, value: Any, *, where: str) -> Any:
+    if kind in _SCALARS and (converted := _convert_scalar(kind, value)) is not None:
+        return converted
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):  # X | None: absent in the file means None
         if value is None:  # TOML has no null; side-cars do
@@ -138,6 +153,8 @@ def _convert(kind: Any, value: Any, *, where: str) -> Any:
 
 def _convert_scalar(kind: Any, value: Any) -> Any:
     if kind is Fraction and isinstance(value, int | str) and not isinstance(value, bool):
+        if isinstance(value, str) and not _FRACTION.fullmatch(value):  # "1e999999999" would take all memory
+            return None
         try:
             return Fraction(value)
         except (ValueError, ZeroDivisionError):
@@ -162,6 +179,8 @@ def _describe(kind: Any) -> str:
 
 def canonical(value: Any) -> Any:
     """``value`` as plain JSON data in one fixed form; operational dataclass fields are left out."""
+    if value is None or type(value) in _SCALARS:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: canonical(getattr(value, field.name))

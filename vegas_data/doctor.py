@@ -35,7 +35,7 @@ def examine(recipe: Recipe) -> list[Check]:
         *_javascript(recipe),
         *_opencv(),
         *(_scorer(recipe, scorer.name) for scorer in recipe.verify.scorers),
-        *(_encoder(stream) for stream in recipe.features.streams),
+        *(_encoder(stream, recipe.features.random_weights) for stream in recipe.features.streams),
         _gpu(),
     ]
 
@@ -101,10 +101,12 @@ def _scorer(recipe: Recipe, name: str) -> Check:
     return _try(f"scorer {name}", look)
 
 
-def _encoder(stream: features.StreamOptions) -> Check:
-    return _try(
-        f"stream {stream.name}", lambda: f"{stream.encoder}, {features.encoder_of(stream).weights_digest()[:12]}…"
-    )
+def _encoder(stream: features.StreamOptions, seed: int | None) -> Check:
+    def look() -> str:
+        weights = features.digest_of_weights(stream, seed)
+        return f"{stream.encoder}, {weights[:12]}…" if seed is None else f"{stream.encoder}, {weights}: means nothing"
+
+    return _try(f"stream {stream.name}", look)
 
 
 def _gpu() -> Check:

@@ -32,7 +32,9 @@
     │   └── JudgmentsBusy         busy              75    yes
     ├── FeatureError              feature           3
     │   ├── WeightsMissing        weights_missing   5
-    │   └── DeviceMissing         device_missing    5
+    │   ├── WeightsInvalid        weights_invalid
+    │   ├── DeviceMissing         device_missing    5
+    │   └── DeviceLost            device_lost       5
     ├── ShardError                shard             3
     │   ├── SchemaMismatch        schema_mismatch
     │   └── ChecksumMismatch      checksum_mismatch
@@ -319,10 +321,23 @@ class WeightsMissing(FeatureError):
     exit_code = EXIT_DEPENDENCY
 
 
+class WeightsInvalid(FeatureError):
+    """A weight file that somebody brought is damaged, or holds another network than it has to."""
+
+    code = "weights_invalid"
+
+
 class DeviceMissing(FeatureError):
     """The asked-for device (``--gpu``) does not exist here."""
 
     code = "device_missing"
+    exit_code = EXIT_DEPENDENCY
+
+
+class DeviceLost(FeatureError):
+    """The process that computes on a device ended in the middle of the work; what was done stays done."""
+
+    code = "device_lost"
     exit_code = EXIT_DEPENDENCY
 
 

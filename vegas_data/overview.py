@@ -1,4 +1,4 @@
-"""What a workspace holds, told to people and programs: status, check, the page and its summary. Changes no data."""
+"""What a workspace holds, told to people and programs: status, the page and its summary. Changes no data."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from vegas_data import demo, report, shards, trained, verify
 from vegas_data.clips import FETCH, clips_digest, fetched, truth_of_corpus
 from vegas_data.context import Run
-from vegas_data.errors import VegasError, WorkspaceError
+from vegas_data.errors import WorkspaceError
 from vegas_data.manifest import CLIPS, read_clips
 from vegas_data.onsets import read_onsets
 from vegas_data.pipeline import FEATURIZE, VERIFY
@@ -18,17 +18,14 @@ from vegas_data.records import Clip, Example, Media, ShardInfo, Verdict, span_id
 from vegas_data.report.page import write_report
 from vegas_data.report.summary import summary
 from vegas_data.report.truth import endings
-from vegas_data.shards import Finding
 from vegas_data.split import split_examples
 from vegas_data.standing import stand
-from vegas_data.store import SIDE_CAR, Store
+from vegas_data.store import Store
 from vegas_data.workspace import Workspace
 
 BROKEN: Final = frozenset({"rejected", "failed", "crashed"})
 T = TypeVar("T")
 _CHECKPOINT: Final = re.compile(rf"{trained.CHECKPOINTS}/step-(\d{{9,18}})\.safetensors", re.ASCII)
-_REFETCH: Final = "delete the file and its side-car, then run `vegas-data fetch` again"
-_REFEATURIZE: Final = "delete the file and its side-car, then run `vegas-data featurize` again"
 
 
 def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
@@ -54,39 +51,6 @@ def status(run: Run, *, with_failures: bool = False) -> dict[str, Any]:
             for failure in sorted((*data.failures, *waiting), key=lambda f: (f.code, f.clip_id))
         ]
     return result
-
-
-def check(run: Run) -> tuple[dict[str, int], list[Finding]]:
-    """Prove every byte of shards, clips and features against their side-cars: files read by kind, and findings."""
-    workspace = run.workspace
-    findings = shards.check_shards(workspace)
-    counts = {"shards": sum(1 for _ in workspace.keys("shards", ".tar"))}
-    for kind, suffix, remedy in (("clips", ".mp4", _REFETCH), ("features", ".npy", _REFEATURIZE)):
-        keys = {key.removesuffix(SIDE_CAR) for key in workspace.keys(kind)}
-        counts[kind] = len(keys)
-        findings += [_foreign(str(path)) for path in workspace.strangers(kind)]
-        findings += [f for key in sorted(keys) for f in _check_artefact(workspace, key, suffix=suffix, remedy=remedy)]
-    return counts, findings
-
-
-def _foreign(file: str) -> Finding:
-    return Finding(file=file, key="", code="foreign_file", message="does not belong here", remedy="move it elsewhere")
-
-
-def _check_artefact(workspace: Workspace, key: str, *, suffix: str, remedy: str) -> Iterator[Finding]:
-    file = str(workspace.path(key))
-    if not key.endswith(suffix):
-        yield _foreign(file)
-        return
-    for half in (key, key + SIDE_CAR):
-        if not workspace.exists(half):
-            message = f"{half.rpartition('/')[2]} is missing"
-            yield Finding(file=file, key="", code="half_missing", message=message, remedy=remedy)
-            return
-    try:
-        workspace.verify_checksum(key, str(workspace.side_car(key).get("sha256")))
-    except VegasError as error:
-        yield Finding(file=file, key="", code=error.code, message=str(error), remedy=error.remedy or remedy)
 
 
 def write_page(run: Run) -> dict[str, Any]:
@@ -115,7 +79,7 @@ def gather(run: Run) -> report.ReportData:
     verified = workspace.exists(verify.table_key("examples"))
     examples = tuple(verify.read_examples(workspace)) if verified else ()
     verdicts = tuple(verify.read_verdicts(workspace)) if verified else ()
-    infos = tuple(_shard_infos(run))
+    infos = tuple(shard_infos(run))
     named = {name for clip in clips for name in clip.categories}
     models = tuple(_trained(workspace, category, model) for category, model in trained.trained_models(workspace))
     return report.ReportData(
@@ -126,16 +90,13 @@ def gather(run: Run) -> report.ReportData:
         media=media,
         failures=tuple(_failures(run, clips, media, examples, verdicts)),
         verdicts=verdicts,
-        scores=tuple(_scores(run, clips, media)) if verified else (),
-        thresholds=tuple(
-            report.Threshold(scorer=scorer.name, side=scorer.side, accept=scorer.accept, reject=scorer.reject)
-            for scorer in recipe.verify.scorers
-        ),
+        scores=tuple(window_scores(run, clips, media)) if verified else (),
+        thresholds=thresholds(run),
         examples=examples,
         splits=split_examples(examples, recipe.split),
         shards=infos,
         seconds=tuple(run.ledger.seconds_by_stage().items()),
-        truth=tuple(_truth(clips, truth_of_corpus(run))),
+        truth=tuple(planted_truth(clips, truth_of_corpus(run))),
         trained=models,
         onsets=(read_onsets(workspace) or {}) if any(model.sounds for model in models) else {},
         experiment="demo" if recipe.name == "demo" else "",
@@ -143,6 +104,14 @@ def gather(run: Run) -> report.ReportData:
         window_ms=recipe.verify.window_ms,
         command_options=f"--workspace {shlex.quote(str(workspace.root))}",
         reproduce=("make demo",) if recipe.name == "demo" else (),
+    )
+
+
+def thresholds(run: Run) -> tuple[report.Threshold, ...]:
+    """What the recipe asks of each scorer."""
+    return tuple(
+        report.Threshold(scorer=scorer.name, side=scorer.side, accept=scorer.accept, reject=scorer.reject)
+        for scorer in run.recipe.verify.scorers
     )
 
 
@@ -177,7 +146,8 @@ def _failures(
                 break
 
 
-def _scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Iterator[report.WindowScores]:
+def window_scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Iterator[report.WindowScores]:
+    """What was measured of every window of the clips that are here, as far as the tables were made from it."""
     digest = verify.tables_made_with(run.workspace)["scores"]
     for clip in clips:
         key = verify.scores_key(digest, clip.id)
@@ -193,7 +163,8 @@ def _scores(run: Run, clips: tuple[Clip, ...], media: dict[str, Media]) -> Itera
             )
 
 
-def _shard_infos(run: Run) -> Iterator[ShardInfo]:
+def shard_infos(run: Run) -> Iterator[ShardInfo]:
+    """The side-cars of the latest shards."""
     folder = shards.current_folder(run.workspace)
     for key in run.workspace.keys(folder, ".tar") if folder else ():
         if run.workspace.has_artefact(key):
@@ -205,7 +176,8 @@ def _tools(records: Iterable[Media] | Iterable[ShardInfo]) -> Iterator[tuple[str
         yield from record.tools
 
 
-def _truth(clips: tuple[Clip, ...], planned: tuple[demo.PlannedClip, ...]) -> Iterator[report.Truth]:
+def planted_truth(clips: tuple[Clip, ...], planned: tuple[demo.PlannedClip, ...]) -> Iterator[report.Truth]:
+    """What was planted in those clips that are of the embedded corpus."""
     here = {clip.id for clip in clips}
     for plan in planned:
         if plan.clip.id in here:

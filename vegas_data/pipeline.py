@@ -13,7 +13,7 @@ digest and its place in the workspace, and handed to the driver. Every command o
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +32,10 @@ from vegas_data.run.stage import Stage
 from vegas_data.run.summary import Summary
 from vegas_data.split import split_examples
 from vegas_data.training import Tell, TrainingOptions, train_models
+from vegas_data.workspace import Workspace
 
 VERIFY, FEATURIZE, SHARDS, TRAIN = "verify", "featurize", "shards", "train"
+_GONE = "features of its examples are gone, so that nothing says whether the tables still ask for it"
 
 
 # --- verify ---------------------------------------------------------------------------------------------------
@@ -150,29 +152,34 @@ def read_examples(run: Run) -> list[Example]:
 Jobs = dict[Example, features.FeatureJob]
 
 
-def featurize_work(run: Run, jobs: Jobs, device: str = "cpu") -> Work:
-    """Example → one feature array per stream.
+def featurize_work(
+    run: Run, jobs: Jobs, device: str = "cpu", only: tuple[str, ...] = (), server: str | None = None
+) -> Work:
+    """Example → one feature array per stream; what is there already is looked up now.
+
+    Args:
+        only: streams, or kinds of them (``features.select_streams``); none: all.
+        server: address of the process that computes on the device; without one the workers do.
 
     Raises:
         DeviceMissing, WeightsMissing, RecipeError: see ``features``.
     """
     require_device(device)
-    options, grid, workspace = run.recipe.features, run.recipe.grid, run.workspace
+    options, grid, workspace = features.select_streams(run.recipe.features, only), run.recipe.grid, run.workspace
     digests = features.stream_digests(options, grid)
+    longest_ms = max((job.end_ms - job.start_ms for job in jobs.values()), default=0)
+    shards.require_room(features.stream_shapes(options, grid, longest_ms))
     stage = Stage[features.FeatureJob](
         name=FEATURIZE,
         digest=digest(FEATURIZE, list(digests.values())),
-        make_worker=partial(features.make_extractor, options, grid, workspace, device),
+        make_worker=partial(features.make_extractor, options, grid, workspace, device, server=server),
         deadline_s=3600.0,
     )
     names = {category.name for category in run.wanted}
     by_id = {job.id: job for example, job in jobs.items() if example.category in names}
     units = [job for job in by_id.values() if in_part(job.id, run.selection.part)]
-    return Work(
-        stage=stage,
-        units=units,
-        is_done=lambda job: not features.missing_streams(job, digests, workspace),
-    )
+    inventory = features.Inventory(digests, workspace)
+    return Work(stage=stage, units=units, is_done=lambda job: not inventory.missing(job))
 
 
 def feature_jobs(run: Run) -> Jobs:
@@ -187,55 +194,122 @@ def feature_jobs(run: Run) -> Jobs:
     return jobs
 
 
-def run_featurize(run: Run, device: str = "cpu") -> list[Summary]:
+def run_featurize(run: Run, device: str = "cpu", only: tuple[str, ...] = ()) -> list[Summary]:
     """Features of the selected examples, then the shards.
 
-    Shards hold every example whose features are there, whatever was selected now, so that splits are the same in all
-    categories. A part of a job array makes features only: shards are written by a run without ``--part``.
+    Shards hold every example whose features are there, of all streams, whatever was selected now, so that splits are
+    the same in all categories. A part of a job array makes features only: shards are written by a run without
+    ``--part``.
+
+    Args:
+        only: as for ``featurize_work``.
+
+    Raises:
+        DeviceMissing, DeviceLost, WeightsMissing, RecipeError: see ``features``.
     """
     require_device(device)
     jobs = feature_jobs(run)
-    summary = run.do(featurize_work(run, jobs, device))
+    work = featurize_work(run, jobs, device, only)
+    several = device != "cpu" and run.executor.workers > 1
+    if several and pending_units(work, run.ledger, again=run.selection.asks_again):
+        options = features.select_streams(run.recipe.features, only)
+        with features.serving(options, device, workers=run.executor.workers) as server:
+            summary = run.do(featurize_work(run, jobs, device, only, server))
+    else:
+        summary = run.do(work)
     if run.selection.part is not None:
         return [summary]
-    return [summary, run_shards(run, jobs)]
+    return [summary, run_shards(run, jobs, only)]
 
 
-def run_shards(run: Run, jobs: Jobs) -> Summary:
-    """Seal what has all its features into shards, and remove shards that no plan asks for any more."""
+def run_shards(run: Run, jobs: Jobs, only: tuple[str, ...] = ()) -> Summary:
+    """Seal what has all its features into shards, and remove shards that no plan asks for any more.
+
+    Shards of another size are made beside the old ones, which go when all the new ones are there. Where features were
+    removed since, a run on some of the examples or streams leaves the shards of these categories as they are.
+    """
     options, grid, workspace = run.recipe.shards, run.recipe.grid, run.workspace
-    folder, plans = _plan_shards(run, jobs)
+    streams = features.stream_digests(run.recipe.features, grid)
+    folder, plans = _plan_shards(run, jobs, streams)
+    is_partial = run.selection.limit is not None or bool(run.selection.categories or only)
+    kept = _irreplaceable(workspace, jobs, streams) if is_partial else {}
+    plans = [plan for plan in plans if plan.category not in kept.values()]
+    categories = set(run.categories).difference(kept.values())
     stage = Stage[shards.ShardPlan](
         name=SHARDS,
         digest=digest(folder, [plan.inputs for plan in plans]),
         make_worker=partial(shards.make_shard_writer, options, workspace, grid),
     )
     summary = run.do_all(Work(stage=stage, units=plans, is_done=lambda plan: shards.is_fresh(workspace, plan)))
-    for key in shards.surplus_shards(workspace, folder, plans, categories=run.categories):
-        workspace.remove_artefact(key)
-        summary.counts["removed"] += 1
+    _remove(workspace, shards.surplus_shards(workspace, folder, plans, categories=categories), summary)
+    summary.count_left(len(kept))
+    if kept and shards.current_folder(workspace) != folder:
+        return summary  # what there is of these examples is in the other one
     shards.set_current_folder(workspace, folder, recipe=run.recipe.digest)
+    if summary.counts["done"] == len(plans):  # else the old ones are all that there is of some examples
+        outgrown = shards.outgrown_shards(workspace, folder, streams, categories=categories)
+        _remove(workspace, outgrown, summary)
     return summary
 
 
-def _plan_shards(run: Run, jobs: Jobs) -> tuple[str, list[shards.ShardPlan]]:
-    """The folder of the shards, and the shards that there must be."""
+def _irreplaceable(workspace: Workspace, jobs: Jobs, streams: Mapping[str, str]) -> dict[str, str]:
+    """Key and category of the shards with these streams that hold an example whose features are not here any more."""
+    inventory = features.Inventory(streams, workspace)
+    gone = {(example.category, example.id) for example, job in jobs.items() if inventory.missing(job)}
+    held = shards.held_examples(workspace, streams) if gone else {}
+    return {held[example]: example[0] for example in gone.intersection(held)}
+
+
+def _remove(workspace: Workspace, keys: Iterable[str], summary: Summary) -> None:
+    for key in keys:
+        workspace.remove_artefact(key)
+        summary.counts["removed"] += 1
+
+
+def stale_shards(run: Run) -> list[tuple[str, str]]:
+    """The shards that are not what the tables ask for: key and reason. No tar and no feature file is opened.
+
+    Nothing where no shards have been made so far. Streams are the ones that the shards have: whether the recipe still
+    means these needs the weights of its encoders, and is for ``run_featurize`` to say.
+
+    Raises:
+        WorkspaceError: as ``read_examples``. ShardError, SchemaMismatch: as ``shards.plan_shards``.
+    """
+    workspace, folder = run.workspace, shards.current_folder(run.workspace)
+    if folder is None:
+        return []
+    jobs = feature_jobs(run)
+    made = next((key for key in workspace.keys(folder, ".tar") if workspace.has_artefact(key)), None)
+    if made is None:
+        return [(folder, f"the tables have {len(jobs)} examples, and no shard is there")] if jobs else []
+    streams = dict(shards.read_side_car(workspace.path(made)).streams)
+    asked, plans = _plan_shards(run, jobs, streams)
+    if asked != folder:
+        return [(folder, "the recipe asks for shards of another size, or on another grid")]
+    stale = {plan.key: "not what the tables ask for" for plan in plans if not shards.is_fresh(workspace, plan)}
+    surplus = shards.surplus_shards(workspace, folder, plans, categories=run.categories)
+    stale |= dict.fromkeys(surplus, "the tables do not ask for it")
+    gone = _irreplaceable(workspace, jobs, streams)
+    return [(key, _GONE if key in gone else reason) for key, reason in stale.items()]
+
+
+def _plan_shards(run: Run, jobs: Jobs, streams: Mapping[str, str]) -> tuple[str, list[shards.ShardPlan]]:
+    """The folder of the shards with these streams (name and digest), and the shards that there must be."""
     options, grid = run.recipe.shards, run.recipe.grid
-    streams = features.stream_digests(run.recipe.features, grid)
     plans = shards.plan_shards(
-        _shard_sources(run, jobs), streams=streams, options=options, grid=grid, recipe=run.recipe.digest
+        _shard_sources(run, jobs, streams), streams=streams, options=options, grid=grid, recipe=run.recipe.digest
     )
     return shards.shards_folder(options, grid, streams), plans
 
 
-def _shard_sources(run: Run, jobs: Jobs) -> Iterator[shards.ExampleSource]:
+def _shard_sources(run: Run, jobs: Jobs, digests: Mapping[str, str]) -> Iterator[shards.ExampleSource]:
     """The examples whose every stream is there."""
     workspace = run.workspace
-    digests = features.stream_digests(run.recipe.features, run.recipe.grid)
     splits = split_examples(jobs, run.recipe.split)
     licence_of = licences(run)
+    inventory = features.Inventory(digests, workspace)
     for example, job in jobs.items():
-        if features.missing_streams(job, digests, workspace):
+        if inventory.missing(job):
             continue
         keys = [features.feature_key(job, value) for value in digests.values()]
         yield shards.ExampleSource(
@@ -285,7 +359,7 @@ def run_release(
 def release_source(run: Run) -> release.ReleaseSource:
     """What the workspace has to release, once its shards are those of its tables; raises as ``run_release``."""
     jobs = feature_jobs(run)
-    folder, plans = _plan_shards(run, jobs)
+    folder, plans = _plan_shards(run, jobs, features.stream_digests(run.recipe.features, run.recipe.grid))
     pending = pending_units(featurize_work(run, jobs), run.ledger)
     stale = [plan.name for plan in plans if not shards.is_fresh(run.workspace, plan)]
     stale += shards.surplus_shards(run.workspace, folder, plans, categories=run.categories)

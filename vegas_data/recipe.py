@@ -1,13 +1,15 @@
 """The typed view of one ``pipelines/*.toml``: every number that decides what a data set holds.
 
-Each table belongs to the stage that owns it; flags that change no result (workers, device, paths) are not here.
+Each table belongs to the stage that owns it; flags that change no result (workers, device, paths) are not here. A flag
+that does change results changes the recipe that the workspace remembers (``RecipeChanges``), so that every later
+command, and the release, know of it.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from vegas_data.config import OPERATIONAL, digest, load_table, read_toml, shipped
+from vegas_data.config import OPERATIONAL, digest, load_table, parse_toml, read_text, shipped
 from vegas_data.demo import CorpusOptions
 from vegas_data.errors import RecipeError
 from vegas_data.features import FeatureOptions
@@ -18,6 +20,9 @@ from vegas_data.split import SplitOptions
 from vegas_data.training import TrainingOptions
 from vegas_data.units import Grid
 from vegas_data.verify import TriageOptions, VerifyOptions
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 DEFAULT: Final = "vegas"
 SCHEMA: Final = 1
@@ -85,4 +90,58 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: unknown key, wrong type, refused value; the message names file, table and remedy.
     """
-    return load_table(Recipe, read_toml(path), where=path.name)
+    return parse_recipe(read_text(path), where=path.name)
+
+
+def parse_recipe(text: str, *, where: str) -> Recipe:
+    """Check the text of a recipe; raises as ``load_recipe``."""
+    return load_table(Recipe, parse_toml(text, where=where), where=where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeChanges:
+    """What flags of a command change in a recipe; None leaves it as it stands.
+
+    Args:
+        flow_engine: who computes the flow of every stream that has one. shard_bytes: most bytes of a shard.
+        random_weights: seed of weights drawn at random.
+    """
+
+    flow_engine: str | None = None
+    shard_bytes: int | None = None
+    random_weights: int | None = None
+
+    def apply(self, text: str) -> str:
+        """The recipe in ``text``, which is a valid one, with these changes; its comments stay.
+
+        Raises:
+            RecipeError: there is no flow that an engine could compute.
+        """
+        if self == AS_IT_STANDS:
+            return text
+        import tomlkit
+
+        document = tomlkit.parse(text)
+        features: Any = document["features"]
+        if self.random_weights is not None:
+            features["random_weights"] = self.random_weights
+        if self.shard_bytes is not None:
+            _shards_of(document)["max_bytes"] = self.shard_bytes
+        if self.flow_engine is not None:
+            flows = [stream["flow"] for stream in features["streams"] if "flow" in stream]
+            if not flows:
+                raise RecipeError("no stream of the recipe has flow", remedy="leave --flow-engine out")
+            for flow in flows:
+                flow["engine"] = self.flow_engine
+        return tomlkit.dumps(document)
+
+
+AS_IT_STANDS: Final = RecipeChanges()
+
+
+def _shards_of(document: "TOMLDocument") -> Any:
+    import tomlkit
+
+    if "shards" not in document:
+        document["shards"] = tomlkit.table()
+    return document["shards"]

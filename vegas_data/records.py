@@ -24,6 +24,8 @@ Split = Literal["train", "val", "test"]
 YOUTUBE_ID_LENGTH: Final = 11
 MAX_CLIP_MS: Final = 10_000
 MAX_TIME_MS: Final = 999_999_999
+RANDOM_WEIGHTS: Final = "random-"
+"""What the weights of an encoder are called, before the seed, that were drawn at random."""
 _VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _SOURCE: Final = re.compile(r"[a-z][a-z0-9]*", re.ASCII)
 _CATEGORY: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
@@ -271,7 +273,8 @@ class ShardInfo:
     Args:
         sha256, num_bytes: of the tar. keys: of the examples, in order; extents: one for each key.
         inputs: digest of everything that decided the bytes; recipe: digest of the recipe they were made with.
-        streams: name and digest of each, in the order of the members; weights: their encoders' weights.
+        streams: name and digest of each, in the order of the members; weights: their encoders' weights, a sha256 or
+            ``random-<seed>``.
         tools: versions of what made the bytes.
     """
 
@@ -297,3 +300,8 @@ class ShardInfo:
     @property
     def num_examples(self) -> int:
         return len(self.keys)
+
+    @property
+    def random_streams(self) -> tuple[str, ...]:
+        """Streams whose encoder's weights were drawn at random: their numbers mean nothing."""
+        return tuple(name for name, weights in self.weights if weights.startswith(RANDOM_WEIGHTS))

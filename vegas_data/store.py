@@ -6,7 +6,8 @@ It may have a side-car, ``<key>.json``. For a local folder:
     write a temporary file → fsync → rename to its key → fsync the folder → the same for the side-car, last
 
 so an artefact with a side-car *exists if and only if its side-car does*, and a process killed at any moment
-leaves either nothing or the whole. Whatever holds keys and renames atomically (an object store: upload, then
+leaves either nothing or the whole. A side-car holds a *seal*, the sha256 of all else that it says, so that no byte
+of it can change unseen either. Whatever holds keys and renames atomically (an object store: upload, then
 put the side-car) can stand behind ``Store``; nothing else in the project writes what others read.
 """
 
@@ -22,10 +23,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from vegas_data.config import to_json
+from vegas_data.config import canonical, to_json
 from vegas_data.errors import ChecksumMismatch, WorkspaceError, WorkspaceLocked
 
 SIDE_CAR: Final = ".json"
+SEAL: Final = "seal"
 LOCK: Final = "lock"
 _KEY: Final = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9_.@-]*(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)*", re.ASCII)
 
@@ -40,9 +42,57 @@ def fsync(path: Path) -> None:
     """Make a file, or the names in a folder, durable."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(fd)
+        with naming(path):
+            os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An error of the system that does not say of which file it is, as a write to a full disk, is one of ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if not error.filename:
+            error.filename = str(path)
+        raise
+
+
+def side_car_bytes(value: Any) -> bytes:
+    """The bytes of a side-car that says ``value``: canonical, indented, with its seal."""
+    said = canonical(value)
+    return to_json({**said, SEAL: _seal(said)}, indent=2).encode()
+
+
+def _seal(said: dict[str, Any]) -> str:
+    return hashlib.sha256(to_json(said).encode()).hexdigest()
+
+
+def parse_side_car(data: bytes) -> dict[str, Any]:
+    """What a side-car says, without its seal; raises ValueError if it is not a JSON object."""
+    said = json.loads(data)
+    if not isinstance(said, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - of the file, not of an argument
+    said.pop(SEAL, None)
+    return said
+
+
+def is_as_written(data: bytes) -> bool:
+    """Whether a side-car has the very bytes that were written; raises as ``parse_side_car``.
+
+    One without a seal (of a release, whose SHA256SUMS covers it, or of an older version) is proven in its form only.
+    """
+    said = parse_side_car(data)
+    if data == side_car_bytes(said):
+        return True
+    lost_seal = any(value == _seal({k: v for k, v in said.items() if k != key}) for key, value in said.items())
+    return not lost_seal and data == to_json(said, indent=2).encode()
+
+
+def has_seal(data: bytes) -> bool:
+    """Whether a side-car holds its seal: without one a changed value that is still in form stays unseen."""
+    return f'\n  "{SEAL}": "'.encode() in data
 
 
 class Store:
@@ -65,6 +115,14 @@ class Store:
     def has_artefact(self, key: str) -> bool:
         """Whether ``key`` was committed with its side-car."""
         return self.path(key + SIDE_CAR).is_file() and self.path(key).is_file()
+
+    def artefacts(self, folder: str) -> frozenset[str]:
+        """Names right in ``folder`` that were committed with their side-cars: one listing instead of a look at each."""
+        try:
+            names = {entry.name for entry in os.scandir(self.path(folder))}
+        except FileNotFoundError:
+            return frozenset()
+        return frozenset(name for name in names if name + SIDE_CAR in names)
 
     def keys(self, folder: str, suffix: str = "") -> Iterator[str]:
         """Keys under ``folder`` that end in ``suffix``, sorted; files that could not be ours are passed over."""
@@ -91,12 +149,13 @@ class Store:
             ) from None
 
     def side_car(self, key: str) -> dict[str, Any]:
-        """The side-car of an artefact."""
+        """What the side-car of an artefact says, without its seal."""
         data = self.read_json(key + SIDE_CAR)
         if not isinstance(data, dict):
             raise WorkspaceError(
                 f"{self.path(key + SIDE_CAR)}: not a JSON object", remedy="delete the file; the next run makes it anew"
             )
+        data.pop(SEAL, None)
         return data
 
     # --- commits ----------------------------------------------------------------------------------------
@@ -126,17 +185,21 @@ class Store:
 
     def commit_artefact(self, key: str, content: Path | bytes, side_car: Mapping[str, Any]) -> None:
         """Put content at ``key`` and then its side-car: from that moment on the artefact exists."""
-        self.path(key + SIDE_CAR).unlink(missing_ok=True)  # replacing: never a side-car beside foreign bytes
+        if self.exists(key + SIDE_CAR):  # replacing: never a side-car beside foreign bytes
+            self.path(key + SIDE_CAR).unlink()
+            fsync(self.path(key).parent)
         if isinstance(content, bytes):
             self.commit_bytes(key, content)
         else:
             self.commit_file(key, content)
-        self.commit_json(key + SIDE_CAR, side_car)
+        self.commit_bytes(key + SIDE_CAR, side_car_bytes(side_car))
 
     def remove_artefact(self, key: str) -> None:
-        """Remove an artefact, its side-car first."""
+        """Remove an artefact, its side-car first, and its folder if nothing else is in it."""
         self.path(key + SIDE_CAR).unlink(missing_ok=True)
         self.path(key).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something is in it
+            self.path(key).parent.rmdir()
 
     def verify_checksum(self, key: str, expected: str) -> None:
         """Compare the bytes at ``key`` with a recorded sha256.
@@ -186,7 +249,7 @@ class Store:
                     f"{self.root}: in use by {holder}", remedy="wait for it to end, or use another --workspace"
                 ) from None
             if mode == fcntl.LOCK_EX:
-                with _naming(path):
+                with naming(path):
                     file.truncate(0)
                     os.write(file.fileno(), f"{os.getpid()}\n".encode())
             yield
@@ -197,7 +260,7 @@ def place_bytes(path: Path, data: bytes, *, tmp: Path) -> None:
     tmp.mkdir(parents=True, exist_ok=True)
     fd, name = tempfile.mkstemp(dir=tmp)
     try:
-        with _naming(path):
+        with naming(path):
             with os.fdopen(fd, "wb") as file:
                 file.write(data)
             place_file(Path(name), path)
@@ -205,22 +268,18 @@ def place_bytes(path: Path, data: bytes, *, tmp: Path) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """An error of the system that does not say of which file it is, as a write to a full disk, is one of ``path``."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-
-
 def place_file(file: Path, path: Path) -> None:
     """Move a finished file to ``path`` (same file system) durably: fsync, rename, fsync of the folder."""
     file.chmod(0o644)
     fsync(file)
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fsync(path.parent.parent)
+    _make_folder(path.parent)
     file.replace(path)
     fsync(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable in the one that holds it."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        fsync(folder.parent)

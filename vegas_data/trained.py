@@ -36,10 +36,13 @@ CHECKPOINTS: Final = "checkpoints"
 SOUNDS: Final = "sounds.json"
 EVALUATION: Final = "evaluation.json"
 MODELS: Final = ("frame", "seq", "flow")
+MODEL_ENTRY_POINTS: Final = "vegas_data.models"
 _POINTER: Final = re.compile(r"([a-z][a-z0-9_]*)-([a-z]+)\.json", re.ASCII)
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*-[a-z]+-[0-9a-f]{12}", re.ASCII)
 _FILE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\.(wav|mp4)|", re.ASCII)
 _FOLDER: Final = re.compile(r"sounds/[0-9a-f]{12}", re.ASCII)
+
+_MODEL: Final = re.compile(r"[a-z]+", re.ASCII)
 
 R = TypeVar("R")
 Reference = Literal["planted", "detected"]
@@ -196,6 +199,14 @@ class Evaluation:
         return next((loss for loss in self.losses if loss.split == split), None)
 
 
+def model_names() -> tuple[str, ...]:
+    """Every model that can be trained here: the paper's three, then those of installed packages by name."""
+    from importlib.metadata import entry_points
+
+    announced = {name for name in entry_points(group=MODEL_ENTRY_POINTS).names if _MODEL.fullmatch(name)}
+    return (*MODELS, *sorted(announced.difference(MODELS)))
+
+
 def run_store(workspace: Workspace, name: str) -> Store:
     """The folder of the run called ``name``."""
     return Store(workspace.path(f"{TRAIN}/{name}"))
@@ -223,10 +234,11 @@ def current_run(workspace: Workspace, category: str, model: str) -> str | None:
 
 
 def trained_models(workspace: Workspace) -> list[tuple[str, str]]:
-    """(category, model) of all that have a latest run; by category, then in the order of ``MODELS``."""
+    """(category, model) of all that have a latest run; by category, then in the order of ``model_names``."""
+    known = model_names()
     names = (_POINTER.fullmatch(Path(key).name) for key in workspace.keys(f"{TRAIN}/current", ".json"))
-    found = [(match[1], MODELS.index(match[2])) for match in names if match is not None and match[2] in MODELS]
-    return [(category, MODELS[index]) for category, index in sorted(found)]
+    found = [(match[1], known.index(match[2])) for match in names if match is not None and match[2] in known]
+    return [(category, known[index]) for category, index in sorted(found)]
 
 
 def current_runs(workspace: Workspace) -> Iterator[tuple[str, str, str]]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from vegas_data.errors import TrainError
-from vegas_data.trained import MODELS
+from vegas_data.trained import MODELS, model_names
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
@@ -48,9 +48,10 @@ class TrainingOptions:
     draws: int = 1
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.models).difference(MODELS))
+        known = MODELS if set(self.models) <= set(MODELS) else model_names()
+        unknown = sorted(set(self.models).difference(known))
         if unknown:
-            raise ValueError(f"models are {', '.join(MODELS)}, not {', '.join(unknown)}")
+            raise ValueError(f"models are {', '.join(known)}, not {', '.join(unknown)}")
         if self.draws < 1:
             raise ValueError(f"draws must be positive, not {self.draws}")
 

@@ -1,5 +1,6 @@
 """The contract of every executor: the same outcomes, a killed worker and a late one included."""
 
+import errno
 import itertools
 import os
 import signal
@@ -15,7 +16,7 @@ from vegas_data.errors import DecodeFailed, RateLimited, WeightsMissing
 from vegas_data.ledger import open_ledger
 from vegas_data.run.driver import Work, in_part, preview, run_stage
 from vegas_data.run.executors import Executor, PoolExecutor, SerialExecutor
-from vegas_data.run.stage import Outcome, Stage
+from vegas_data.run.stage import Outcome, Stage, attempt
 from vegas_data.run.summary import Summary
 
 
@@ -188,3 +189,15 @@ def test_parts_cover_every_unit_once() -> None:
     assert sorted(itertools.chain.from_iterable(parts)) == sorted(ids)
     assert all(80 < len(part) < 170 for part in parts)
     assert all(in_part(i, None) for i in ids)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.ENOSPC, "make room"), (errno.EDQUOT, "make room"), (errno.EIO, "mend the disk")]
+)
+def test_a_disk_that_refuses_stops_the_stage_and_says_what_to_do(number: int, remedy: str) -> None:
+    def write(unit: Unit) -> str:
+        raise OSError(number, os.strerror(number), unit.id)
+
+    outcome = attempt(write, Unit("file"))
+    assert (outcome.status, outcome.message) == ("fatal", f"file: {os.strerror(number)}")
+    assert outcome.remedy.startswith(f"{remedy}, then run the same command again")

@@ -72,7 +72,7 @@ def test_what_people_settle_changes_verdicts_and_examples(smoke: Path, tmp_path:
     undecided = [row for row in table(tmp_path / "w", "tables/verdicts.parquet") if row["decision"] == "undecided"]
     assert undecided
     assert table(tmp_path / "w", "tables/examples.parquet") == []
-    refused = undecided[0]["clip_id"]
+    refused = next(row["clip_id"] for row in undecided if row["video_id"] == "demo-drum_000")  # not alone in its shard
 
     def says(row: Row, side: str) -> HumanAnswer:
         return "no" if row["clip_id"] == refused and side == "heard" else "sort_of"
@@ -98,6 +98,12 @@ def test_what_people_settle_changes_verdicts_and_examples(smoke: Path, tmp_path:
     assert vegas_json("review", *place, "--dry-run")["clips"] == 0
     status = vegas_json("status", *place)
     assert status["verify"]["basis"]["people"] == len(undecided)
+    spans = {(row["clip_id"], row["start_ms"], row["end_ms"]) for row in table(smoke, "tables/examples.parquet")}
+    now = {(row["clip_id"], row["start_ms"], row["end_ms"]) for row in table(tmp_path / "w", "tables/examples.parquet")}
+    features, shards = vegas_json("featurize", *place)["stages"]
+    assert features["computed"] == ({name: len(now - spans) for name in ("flow_lite0", "lite0")} if now - spans else {})
+    assert features["already_settled"] == len(now & spans) > 0
+    assert shards["outcomes"]["done"] > shards["already_settled"], "shards follow people's answers"
     told = vegas("status", *place).stdout
     assert "people" in told
     assert "uncalibrated" not in told

@@ -22,7 +22,7 @@ def test_what_came_out(smoke: Path) -> None:
     assert sum(shard["examples"] for shard in status["shards"]) == status["examples"]["count"]
     (failure,) = status["failures"]
     assert failure["reason"] == "removed"
-    checked = vegas_json("check", "--workspace", smoke)
+    checked = vegas_json("check", "--read-data", "--workspace", smoke)
     assert checked["findings"] == []
     assert checked["checked"] == {"shards": len(status["shards"]), "clips": 5, "features": 10}
 
@@ -123,11 +123,11 @@ def test_one_flipped_byte_is_found_and_its_example_named(smoke: Path, tmp_path: 
     data = bytearray(tar.read_bytes())
     data[len(data) // 2] ^= 1
     tar.write_bytes(data)
-    result = vegas_json("check", "--workspace", tmp_path / "w", expect=1)
+    result = vegas_json("check", "--read-data", "--workspace", tmp_path / "w", expect=1)
     assert result["findings"]
     assert all(str(tar) == finding["file"] and finding["remedy"] for finding in result["findings"])
     assert any(finding["key"] for finding in result["findings"])
-    told = vegas("check", "--workspace", tmp_path / "w")
+    told = vegas("check", "--read-data", "--workspace", tmp_path / "w")
     assert told.returncode == 1
     assert tar.name in told.stdout
 
@@ -200,7 +200,7 @@ def test_check_reads_clips_and_features_too(smoke: Path, tmp_path: Path, folder:
     data[-1] ^= 1
     first.write_bytes(data)
     second.unlink()
-    found = vegas_json("check", "--workspace", tmp_path / "w", expect=1)["findings"]
+    found = vegas_json("check", "--read-data", "--workspace", tmp_path / "w", expect=1)["findings"]
     assert {(finding["file"], finding["code"]) for finding in found} == {
         (str(first), "checksum_mismatch"),
         (str(second), "half_missing"),
@@ -284,7 +284,9 @@ def test_the_page_and_its_summary(smoke: Path, tmp_path: Path) -> None:
     shutil.copytree(smoke, tmp_path / "w")
     vegas_json("report", "--workspace", tmp_path / "w")
     summary = json.loads((tmp_path / "w" / "summary.json").read_text(encoding="utf-8"))
-    assert set(summary) == {"schema", "clips", "verify", "examples", "shards", "seconds", "train", "evaluate"}
+    parts = {"schema", "clips", "verify", "examples", "shards", "random_streams", "seconds", "train", "evaluate"}
+    assert set(summary) == parts
+    assert summary["random_streams"] == []
     assert {shard["name"]: shard["sha256"] for shard in summary["shards"]} == {
         name.removesuffix(".json"): digest for name, digest in shard_digests(smoke).items()
     }

@@ -5,7 +5,6 @@ it; and the same commit again ends with the same bytes, in every case.
 """
 
 import hashlib
-import json
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from vegas_data.store import is_as_written
 from vegas_data.workspace import Workspace
 
 CALLS = ("write", "fsync", "rename", "unlink", "mkdir", "fchmodat", "chmod", "ftruncate")
@@ -54,7 +54,8 @@ def state(root: Path) -> str:
     if not workspace.has_artefact("a/b/x.bin"):
         return "absent"
     actual = hashlib.sha256(workspace.path("a/b/x.bin").read_bytes()).hexdigest()
-    assert json.loads((root / "a/b/x.bin.json").read_text(encoding="utf-8")) == {"sha256": actual}
+    assert workspace.side_car("a/b/x.bin") == {"sha256": actual}
+    assert is_as_written((root / "a/b/x.bin.json").read_bytes())
     return actual
 
 

@@ -88,6 +88,54 @@ def test_ten_kills(stages: dict[str, tuple[Path, dict[str, str], float]], verb: 
     prove(stages, verb, tmp_path, kills=10)
 
 
+def workers_of(pid: int) -> list[int]:
+    """The processes at work for a command; not the one that looks after its resources."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def shoot(process: "subprocess.Popen[bytes]", whom: str, draw: random.Random) -> bool:
+    """SIGKILL a running command, all its processes, or one of its workers; whether anybody was hit."""
+    if process.poll() is not None:
+        return False
+    if whom == "a worker":
+        workers = workers_of(process.pid)
+        if workers:
+            os.kill(draw.choice(workers), signal.SIGKILL)
+        return bool(workers)
+    if whom == "all of them":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_fifty_kills_of_featurize(stages: dict[str, tuple[Path, dict[str, str], float]], tmp_path: Path) -> None:
+    before, expected, duration = stages["featurize"]
+    draw = random.Random(f"{SEED}-fifty")
+    hits = {"the command": 0, "all of them": 0, "a worker": 0}
+    while sum(hits.values()) < 50:
+        whom = min(hits, key=lambda name: hits[name])
+        moment = draw.uniform(0.05, 0.95) * duration
+        where = f"seed {SEED}, {hits}: SIGKILL of {whom} after {moment:.2f} s"
+        workspace = tmp_path / "w"
+        shutil.copytree(before, workspace)
+        command = [*COMMAND, "featurize", "--workspace", str(workspace), "--workers", "2"]
+        with subprocess.Popen(command, stdout=-3, stderr=-3, start_new_session=True) as process:
+            time.sleep(moment)
+            hits[whom] += shoot(process, whom, draw)
+            code = process.wait(timeout=240)
+        assert whom != "a worker" or code in (0, 4), where  # 4: it died while it was starting
+        vegas_json("featurize", "--workspace", workspace, "--workers", "2")
+        assert artefacts(workspace) == expected, where
+        assert not (workspace / "tmp").exists(), where
+        assert vegas_json("check", "--read-data", "--workspace", workspace, "--workers", "0")["findings"] == [], where
+        shutil.rmtree(workspace)
+    print(f"{hits}, seed {SEED}")
+
+
 def test_ctrl_c_ends_with_130_and_leaves_nothing(
     stages: dict[str, tuple[Path, dict[str, str], float]], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -164,13 +165,28 @@ def test_a_stream_that_is_not_there_is_named_with_those_that_are(drums: ShardBen
 
 
 def test_a_stream_off_the_grid_is_refused(bench: ShardBench) -> None:
-    source = bench.source(0)
-    off = replace(source.features[0], rate_hz=GRID.frame_rate_hz / 2)
-    bench.write(replace(source, features=(off, source.features[1])))
+    bench.streams |= {"clip": "c" * 12, "conv5": "d" * 12}
+    bench.shapes = {"clip": (Fraction(8), (3,)), "conv5": (GRID.frame_rate_hz, (2, 2, 3))}
+    bench.write(bench.source(0))
     shards = find_shards(bench.workspace, "drum", "train")
-    with pytest.raises(TrainError, match=r"'lite0' of shape \(31, 3\) at 7\.8125 Hz"):
-        Examples(shards, streams=STREAMS, config=CONFIG)
-    assert Examples(shards, streams=("flow_lite0",), config=CONFIG).shape.stream_widths == (("flow_lite0", 3),)
+    assert next(read_shard(shards[0])).streams["conv5"].shape == (31, 2, 2, 3)
+    with pytest.raises(TrainError, match=r"'clip' of shape \(16, 3\) at 8\.0 Hz is not one row .* 31 video frames"):
+        Examples(shards, streams=("lite0", "clip"), config=CONFIG)
+    with pytest.raises(TrainError, match=r"'conv5' of shape \(31, 2, 2, 3\)") as caught:
+        Examples(shards, streams=("conv5",), config=CONFIG)
+    assert "[model.conditioning]" in caught.value.remedy
+
+
+def test_a_stream_that_no_model_asks_for_disturbs_none(bench: ShardBench) -> None:
+    bench.write(bench.source(0))
+    (plain,) = Examples(find_shards(bench.workspace, "drum", "train"), streams=STREAMS, config=CONFIG)
+    bench.streams |= {"clip": "c" * 12}
+    bench.shapes = {"clip": (Fraction(8), (2, 2))}
+    bench.write(bench.source(0))
+    (beside,) = Examples(find_shards(bench.workspace, "drum", "train"), streams=STREAMS, config=CONFIG)
+    assert beside.streams.keys() == plain.streams.keys() == set(STREAMS)
+    assert all((beside.streams[name] == plain.streams[name]).all() for name in STREAMS)
+    assert (beside.levels == plain.levels).all()
 
 
 def test_examples_of_another_width_are_refused(bench: ShardBench) -> None:

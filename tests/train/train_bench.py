@@ -1,8 +1,9 @@
 """The bench on which the tests of this folder work: tiny models, and shards from the project's own writer."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -78,6 +79,7 @@ class ShardBench:
     clip_of: Callable[[int], bytes]
     streams: dict[str, str] = field(default_factory=lambda: {"lite0": "a" * 12, "flow_lite0": "b" * 12})
     width: int = 3
+    shapes: Mapping[str, tuple[Fraction, tuple[int, ...]]] = field(default_factory=dict)  # rate and shape of a row
 
     def source(
         self, number: int, *, end_ms: int = 2000, category: str = "drum", split: Split = "train"
@@ -106,9 +108,10 @@ class ShardBench:
         return ExampleSource(example=example, split=split, media=media, media_key=media_key, features=features)
 
     def _feature(self, stream: str, example: Example, media: Media, number: int) -> FeatureFile:
-        shape = (GRID.num_frames(example.duration_ms), self.width)
+        rate_hz, row = self.shapes.get(stream, (GRID.frame_rate_hz, (self.width,)))
+        shape = (int(example.duration_ms * rate_hz / 1000), *row)
         sign = -1 if stream.startswith("flow") else 1
-        values = sign * (100 * number + np.broadcast_to(np.arange(shape[0])[:, None], shape))
+        values = sign * (100 * number + np.arange(shape[0]).reshape(-1, *(1 for _ in row)) + np.zeros(shape))
         content = npy_bytes(values.astype(np.float16))
         key = f"features/{self.streams[stream]}/{example.id}.npy"
         self.workspace.commit_bytes(key, content)
@@ -121,7 +124,7 @@ class ShardBench:
             media_sha256=media.sha256,
             start_ms=0,
             end_ms=example.end_ms,
-            rate_hz=GRID.frame_rate_hz,
+            rate_hz=rate_hz,
             window=1,
             stride=1,
             shape=shape,

@@ -135,6 +135,15 @@ def test_status_says_what_was_learned(run: Run, store: Store, capsys: pytest.Cap
     assert "frame: 20 updates, test loss 2.25 nats" in out
 
 
+def test_status_shouts_of_random_weights(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    told = status(run)
+    assert told["random_streams"] == []
+    print_status(told)
+    assert "RANDOM" not in capsys.readouterr().out
+    print_status({**told, "random_streams": ["fc6", "flow_fc6"]})
+    assert "RANDOM the features of fc6, flow_fc6 mean nothing" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_damaged_table_of_onsets_stops_the_page(run: Run, store: Store) -> None:
     run.workspace.commit_bytes("tables/onsets.csv", b"video_id,onset_ms\nx,soon\n")
     with pytest.raises(ManifestError, match="line 2"):

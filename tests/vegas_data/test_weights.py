@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from vegas_data import weights
 from vegas_data.download import part_file
-from vegas_data.errors import FetchError, LimitExceeded, RecipeError, WeightsMissing, WorkspaceLocked
+from vegas_data.errors import FetchError, LimitExceeded, RecipeError, WeightsInvalid, WeightsMissing, WorkspaceLocked
 from vegas_data.models import FIRST_FETCH, Companion, ModelEntry, load_registry
 
 BODY = b"the weights" * 1000
@@ -127,6 +127,67 @@ def test_a_damaged_file_is_fetched_again(cache: Path, server: tuple[type[Countin
     assert weights.fetch(model, allow_loopback=True).read_bytes() == BODY
 
 
+def shout(source: Path, into: BinaryIO) -> None:
+    """A conversion that needs no network."""
+    content = source.read_bytes()
+    if content != BODY:
+        raise WeightsInvalid(f"{source}: not what can be shouted", remedy="speak up")
+    into.write(content.upper())
+
+
+def test_what_is_fetched_is_converted_before_it_is_kept(cache: Path, server: tuple[type[Counting], str]) -> None:
+    handler, address = server
+    model = entry(f"{address}/net.pth?x=1", file="net.safetensors", sha256=FIRST_FETCH, sha256_prefix=DIGEST[:8])
+    path = weights.fetch(model, convert=shout, allow_loopback=True)
+    assert path.read_bytes() == BODY.upper()
+    assert weights.read_record(path) == {
+        "name": "net",
+        "num_bytes": len(BODY),
+        "origin": f"{address}/net.pth?x=1",
+        "sha256": hashlib.sha256(BODY.upper()).hexdigest(),
+        "source": {"name": "net.pth", "num_bytes": len(BODY), "sha256": DIGEST},
+    }
+    assert files(cache) == ["net.safetensors", "net.safetensors.json"]
+    assert weights.check(model).status == "ok"
+    assert weights.weights_digest("net", registry={"net": model}) == hashlib.sha256(BODY.upper()).hexdigest()
+    assert weights.fetch(model, convert=shout, allow_loopback=True) == path
+    assert handler.requests == 1
+    path.write_bytes(BODY)  # the file as it came is not what was recorded
+    assert weights.check(model).status == "wrong"
+    path.write_bytes(BODY.upper())
+    other = entry(file="net.safetensors", sha256=FIRST_FETCH, sha256_prefix="dcbb9e9d")
+    assert weights.check(other).status == "wrong"  # made from another file than the pinned one
+
+
+def test_what_cannot_be_converted_leaves_nothing(cache: Path, server: tuple[type[Counting], str]) -> None:
+    handler, address = server
+    model = entry(address, file="net.safetensors", sha256=FIRST_FETCH)
+    handler.body = b"whisper"
+    with pytest.raises(WeightsInvalid, match="not what can be shouted"):
+        weights.fetch(model, convert=shout, allow_loopback=True)
+    assert files(cache) == []
+    with pytest.raises(WeightsMissing, match=r"sha256 is .*, expected " + DIGEST):
+        weights.fetch(entry(address, file="net.safetensors"), convert=shout, allow_loopback=True)
+    assert files(cache) == []
+
+
+def test_the_same_numbers_from_another_file_are_the_same_weights(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(BODY)
+    (tmp_path / "other").write_bytes(b"something else")
+    model = entry(file="net.safetensors", sha256=FIRST_FETCH)
+
+    def always(_source: Path, into: BinaryIO) -> None:
+        into.write(b"the same")
+
+    weights.install(model, tmp_path / "one", convert=always)
+    path = weights.install(model, tmp_path / "other", convert=always)
+    assert weights.read_record(path)["source"]["name"] == "other"
+    with pytest.raises(WeightsMissing, match="not the pinned weights"):
+        weights.install(model, tmp_path / "one", convert=shout)
+    with pytest.raises(WeightsMissing, match="no file"):
+        weights.install(model, Path("/dev/zero"), convert=always)
+
+
 def test_a_known_size_is_the_limit(cache: Path, server: tuple[type[Counting], str]) -> None:
     with pytest.raises(LimitExceeded):
         weights.fetch(entry(server[1], num_bytes=len(BODY) - 1), allow_loopback=True)
@@ -211,7 +272,7 @@ def test_a_change_after_the_first_check_is_seen(cache: Path, tmp_path: Path) -> 
 
 def test_a_file_is_hashed_once_per_process(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[Path] = []
-    monkeypatch.setattr(weights, "sha256_of", _counting(hashed))
+    monkeypatch.setattr(weights.proof, "sha256_of", _counting(hashed))
     (tmp_path / "brought.pth").write_bytes(BODY)
     model = entry()
     weights.install(model, tmp_path / "brought.pth")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from vegas_data.config import to_json
 from vegas_data.errors import ChecksumMismatch, WorkspaceError, WorkspaceLocked
-from vegas_data.store import sha256_of
+from vegas_data.store import is_as_written, sha256_of
 from vegas_data.workspace import Workspace
 
 
@@ -56,6 +57,25 @@ def test_an_artefact_exists_when_its_side_car_does(workspace: Workspace) -> None
     assert workspace.path("a/b.bin").read_bytes() == b"two"
     workspace.remove_artefact("a/b.bin")
     assert list(workspace.keys("a")) == []
+
+
+def test_no_bit_of_a_side_car_changes_unseen(workspace: Workspace) -> None:
+    said = {"sha256": "0" * 64, "rate": 15.625, "tools": [["av", "18.1"]], "title": "Grün", "none": None}
+    workspace.commit_artefact("a/b.bin", b"one", said)
+    data = (workspace.root / "a" / "b.bin.json").read_bytes()
+    assert is_as_written(data)
+    assert workspace.side_car("a/b.bin") == said
+    for position in range(len(data)):
+        for bit in range(8):
+            changed = bytearray(data)
+            changed[position] ^= 1 << bit
+            try:
+                assert not is_as_written(bytes(changed)), (position, bit)
+            except ValueError:  # no JSON any more
+                continue
+    older = to_json(said, indent=2).encode()
+    assert is_as_written(older), "side-cars had no seal once"
+    assert not is_as_written(older.replace(b"\n", b""))
 
 
 def test_the_order_of_a_commit(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,21 +6,25 @@ Zhou et al., "Visual to Sound" (CVPR 2018), §3.2 to §3.4:
     seq     a GRU reads V(f_1) … V(f_F); its last hidden state is the coarsest tier's initial state
     flow    the same over cat[V(f_i), F(o_i)], pictures and optical flow
 
-V and F are whatever streams the shards hold; their widths come from the data. A further model is one more class
-with ``forward`` and ``shape``, and a line in ``make_encoder``.
+V and F are whatever streams the shards hold; their widths come from the data. A further model is a ``FeatureEncoder``
+and a line in ``BUILT_IN`` (or, in another package, in its entry points ``vegas_data.models``).
 
 Axes: B examples, F video frames, D features of a frame, W width of the coarsest tier.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from train.config import ConditioningConfig, DataShape
 from train.models.weights import draw_gru
+from vegas_data.errors import DependencyMissing
+from vegas_data.trained import MODEL_ENTRY_POINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +49,6 @@ class ConditioningShape:
 
 _LEAST_VARIANCE: Final = 0.1
 _EPSILON: Final = 1e-12
-
-
-class Encoder(Protocol):
-    """From streams to a Conditioning; an ``nn.Module`` as well."""
-
-    @property
-    def shape(self) -> ConditioningShape: ...
-
-    def __call__(self, streams: Mapping[str, Tensor]) -> Conditioning: ...
 
 
 class Features(nn.Module):
@@ -116,16 +111,37 @@ class Features(nn.Module):
         self.scale.copy_((variance + _LEAST_VARIANCE * variance.mean()).clamp(min=_EPSILON).rsqrt())
 
 
-class FrameEncoder(nn.Module):
-    """``frame``: the features themselves, frame by frame. Nothing to learn.
+class FeatureEncoder(nn.Module):
+    """From streams to a Conditioning: what a model is, but for the generator.
 
-    Shape:
-        streams: by name float [B, F, D]. Returns ``frames`` float32 [B, F, D].
+    Args:
+        features: picks and joins the streams that it reads; before training it measures their mean and variance.
     """
 
     def __init__(self, features: Features) -> None:
         super().__init__()
         self.features = features
+
+    @property
+    def shape(self) -> ConditioningShape:
+        """What a generator has to be built for."""
+        raise NotImplementedError
+
+    def forward(self, streams: Mapping[str, Tensor]) -> Conditioning:
+        """What the generator is told of a batch.
+
+        Shape:
+            streams: by name float [B, F, D].
+        """
+        raise NotImplementedError
+
+
+class FrameEncoder(FeatureEncoder):
+    """``frame``: the features themselves, frame by frame. Nothing to learn.
+
+    Shape:
+        streams: by name float [B, F, D]. Returns ``frames`` float32 [B, F, D].
+    """
 
     @property
     def shape(self) -> ConditioningShape:
@@ -135,7 +151,7 @@ class FrameEncoder(nn.Module):
         return Conditioning(frames=self.features(streams))
 
 
-class SequenceEncoder(nn.Module):
+class SequenceEncoder(FeatureEncoder):
     """``seq`` and ``flow``: a one-layer GRU over all frames, whose last hidden state starts the coarsest tier.
 
     Shape:
@@ -143,8 +159,7 @@ class SequenceEncoder(nn.Module):
     """
 
     def __init__(self, features: Features, *, state_width: int) -> None:
-        super().__init__()
-        self.features = features
+        super().__init__(features)
         self.rnn = draw_gru(nn.GRU(self.features.width, state_width, batch_first=True))
 
     @property
@@ -156,7 +171,43 @@ class SequenceEncoder(nn.Module):
         return Conditioning(initial_state=last_1BW[0])
 
 
-def make_encoder(config: ConditioningConfig, data: DataShape, *, state_width: int) -> FrameEncoder | SequenceEncoder:
+Builder = Callable[[Features, int], FeatureEncoder]
+"""From the features, and the width of the generator's coarsest tier."""
+
+
+def _build_frame(features: Features, state_width: int) -> FeatureEncoder:
+    return FrameEncoder(features)
+
+
+def _build_sequence(features: Features, state_width: int) -> FeatureEncoder:
+    return SequenceEncoder(features, state_width=state_width)
+
+
+BUILT_IN: Final[Mapping[str, Builder]] = MappingProxyType(
+    {"frame": _build_frame, "seq": _build_sequence, "flow": _build_sequence}
+)
+
+
+def find_builder(kind: str) -> Builder:
+    """Who builds the encoder of a model; the paper's three come before those of installed packages.
+
+    Raises:
+        DependencyMissing: the package that announces it cannot be loaded.
+    """
+    if kind in BUILT_IN:
+        return BUILT_IN[kind]
+    entry = min(entry_points(group=MODEL_ENTRY_POINTS, name=kind), key=lambda each: each.value)
+    try:
+        builder: Builder = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise DependencyMissing(
+            f"model {kind!r} is announced as {entry.value} and cannot be loaded: {error}",
+            remedy="upgrade or uninstall the package that announces it",
+        ) from error
+    return builder
+
+
+def make_encoder(config: ConditioningConfig, data: DataShape, *, state_width: int) -> FeatureEncoder:
     """The encoder of a model of ``config.kind`` for streams as ``data`` describes them.
 
     Args:
@@ -164,8 +215,8 @@ def make_encoder(config: ConditioningConfig, data: DataShape, *, state_width: in
 
     Raises:
         ValueError: ``data`` does not describe the streams that ``config`` names.
+        DependencyMissing: as ``find_builder``.
     """
     if tuple(name for name, _ in data.stream_widths) != config.streams:
         raise ValueError(f"the model reads {config.streams}, the data describes {data.stream_widths}")
-    features = Features(data.stream_widths, config)
-    return FrameEncoder(features) if config.kind == "frame" else SequenceEncoder(features, state_width=state_width)
+    return find_builder(config.kind)(Features(data.stream_widths, config), state_width)

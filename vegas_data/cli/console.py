@@ -35,6 +35,8 @@ def print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.counts.items())) or "nothing to do"
     before = f" ({summary.already} settled before)" if summary.already else ""
     console.print(f"[bold]{summary.stage}[/]: {counts}{before} in {summary.seconds:.1f} s")
+    if summary.computed:
+        console.print(f"  computed: {', '.join(f'{n} {name}' for name, n in sorted(summary.computed.items()))}")
     for stop in summary.stopped:
         who = f"{stop.party}: asked nothing more in this run: " if stop.party else "stopped: "
         console.print(f"  {who}{stop.message}", markup=False, soft_wrap=True)
@@ -85,14 +87,14 @@ def print_short(short: dict[str, int]) -> None:
         console.print(f"  {category}: {missing:,} clips short of the cap at the end of its queue", markup=False)
 
 
-def print_findings(checked: dict[str, int], findings: list[Any]) -> None:
-    """What ``check`` found, each finding with its remedy."""
+def print_findings(checked: dict[str, int], findings: list[Any], *, how: str = "read") -> None:
+    """What a check found, each finding with its remedy; what was checked, and how."""
     for finding in findings:
         where = f"{finding.file}, {finding.key}" if finding.key else finding.file
         click.echo(f"{click.style(finding.code, fg='red', bold=True)} {where}: {finding.message}")
         click.echo(f"  remedy: {finding.remedy}")
-    read = ", ".join(f"{count} {kind}" for kind, count in checked.items())
-    click.echo(f"{read} read, {len(findings)} findings")
+    things = ", ".join(f"{count} {kind}" for kind, count in checked.items())
+    click.echo(f"{things}: {how}, {len(findings)} findings")
 
 
 def print_rows(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

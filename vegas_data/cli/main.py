@@ -16,12 +16,14 @@ _VERBS: Final = {
     "audit": "audit",
     "featurize": "featurize",
     "status": "status",
+    "show": "show",
     "check": "check",
     "report": "report",
     "demo": "demo",
     "doctor": "doctor",
     "release": "release",
     "weights": "weights",
+    "bench": "bench",
 }
 
 

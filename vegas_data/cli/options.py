@@ -2,12 +2,19 @@
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+_SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]{0,3})", re.ASCII)
+_BYTES: Final = {"": 1, "b": 1} | {
+    f"{letter}{unit}".lower(): base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for unit, base in (("B", 1000), ("iB", 1024))
+}
 
 
 class _Part(click.ParamType[tuple[int, int]]):
@@ -20,6 +27,30 @@ class _Part(click.ParamType[tuple[int, int]]):
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             self.fail(f"{value!r} is not I/N with 1 <= I <= N, such as 3/16", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes as people write it: ``512MB`` (of 1000s), ``1.5 GiB`` (of 1024s) or plain ``536870912``.
+
+    Args:
+        least, most: bytes that are accepted.
+    """
+
+    name = "SIZE"
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least, self._most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = _SIZE.fullmatch(str(value).strip())
+        if match is None or match[2].lower() not in _BYTES:
+            self.fail(f"{value!r} is not a size such as 512MB, 1GiB or 536870912 (bytes)", param, ctx)
+        size = Fraction(match[1]) * _BYTES[match[2].lower()]
+        if size.denominator != 1:
+            self.fail(f"{value!r} is not a whole number of bytes", param, ctx)
+        if not self._least <= size <= self._most:
+            self.fail(f"{value!r} is not between {self._least} and {self._most} bytes", param, ctx)
+        return int(size)
 
 
 def json_option(function: F) -> F:

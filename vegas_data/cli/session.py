@@ -12,12 +12,13 @@ import click
 
 from vegas_data.categories import load_categories, select_categories
 from vegas_data.cli.progress import Bars
+from vegas_data.config import read_text
 from vegas_data.context import Run, Selection
 from vegas_data.errors import EXIT_DEPENDENCY, EXIT_LATER, EXIT_OK, Interrupted
 from vegas_data.fetch import Access
 from vegas_data.fetch.cookies import read_cookies
 from vegas_data.ledger import open_ledger
-from vegas_data.recipe import DEFAULT, Recipe, find_recipe, load_recipe
+from vegas_data.recipe import AS_IT_STANDS, DEFAULT, Recipe, RecipeChanges, find_recipe, parse_recipe
 from vegas_data.run.executors import Executor, PoolExecutor, SerialExecutor
 from vegas_data.run.summary import Summary
 from vegas_data.workspace import DESCRIPTION, RECIPE, Workspace
@@ -34,19 +35,29 @@ class Place:
     recipe_name: str | None
     categories_file: Path | None
     as_json: bool
+    changes: RecipeChanges = AS_IT_STANDS
 
     @classmethod
-    def take(cls, options: dict[str, Any]) -> "Place":
-        """Take these options out of a command's keyword arguments."""
-        return cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
+    def take(cls, options: dict[str, Any], changes: RecipeChanges = AS_IT_STANDS) -> "Place":
+        """Take these options out of a command's keyword arguments.
+
+        Args:
+            changes: what other options of the command change in the recipe.
+        """
+        given = {name: options.pop(name) for name in cls.__dataclass_fields__ if name != "changes"}
+        return cls(**given, changes=changes)
 
     def find_categories(self) -> Path | None:
         """The table asked for, else the workspace's own, else None for the shipped one."""
         remembered = self.workspace_path / CATEGORIES
         return self.categories_file or (remembered if remembered.is_file() else None)
 
-    def find_recipe(self) -> tuple[Path, Recipe]:
-        """The recipe asked for, else the workspace's own, else the default one."""
+    def find_recipe(self) -> tuple[str, Recipe]:
+        """The recipe asked for, else the workspace's own, else the default one: its text, with the changes, and itself.
+
+        Raises:
+            RecipeError: it cannot be read, or is not valid with or without the changes.
+        """
         remembered = self.workspace_path / RECIPE
         if self.recipe_name is not None:
             path = find_recipe(self.recipe_name)
@@ -54,7 +65,12 @@ class Place:
             path = remembered
         else:
             path = find_recipe(DEFAULT)
-        return path, load_recipe(path)
+        text = read_text(path)
+        recipe = parse_recipe(text, where=path.name)
+        if self.changes == AS_IT_STANDS:
+            return text, recipe
+        text = self.changes.apply(text)
+        return text, parse_recipe(text, where=path.name)
 
 
 def make_executor(workers: int | None) -> Executor:
@@ -106,13 +122,13 @@ def writing(place: Place, selection: Selection, workers: int | None = None) -> I
     Raises:
         RecipeError, WorkspaceError, WorkspaceLocked.
     """
-    path, recipe = place.find_recipe()
+    text, recipe = place.find_recipe()
     table = place.find_categories()
     categories = load_categories(table)
     select_categories(categories, selection.categories)  # an unknown one is refused before anything is done
-    files = {RECIPE: path.read_bytes()} | ({CATEGORIES: table.read_bytes()} if table else {})
+    files = {RECIPE: text.encode()} | ({CATEGORIES: table.read_bytes()} if table else {})
     with (
-        _made_if_need_be(place.workspace_path, files[RECIPE].decode(), part=selection.part) as workspace,
+        _made_if_need_be(place.workspace_path, text, part=selection.part) as workspace,
         open_ledger(workspace.path(LEDGER)) as ledger,
     ):
         try:
@@ -183,9 +199,9 @@ def previewing(place: Place, selection: Selection) -> Iterator[Run]:
         with reading(place, selection) as run:
             yield run
         return
-    path, _ = place.find_recipe()
+    text, _ = place.find_recipe()
     with tempfile.TemporaryDirectory() as folder:
-        Workspace.create(Path(folder), path.read_text(encoding="utf-8"))
+        Workspace.create(Path(folder), text)
         with reading(replace(place, workspace_path=Path(folder)), selection) as run:
             yield run
 

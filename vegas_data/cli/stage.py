@@ -8,6 +8,7 @@ from vegas_data.cli.console import print_json, print_summary
 from vegas_data.cli.session import Place, count_workers, previewing, take_selection, worst, writing
 from vegas_data.context import Run
 from vegas_data.errors import EXIT_OK, Interrupted
+from vegas_data.recipe import AS_IT_STANDS, RecipeChanges
 from vegas_data.records import Clip
 from vegas_data.run.driver import Work
 from vegas_data.run.summary import Summary
@@ -29,14 +30,15 @@ def run_verb(
     plan: Callable[[Run], Work],
     listing: Manifest = lambda _: None,
     more: More | None = None,
+    changes: RecipeChanges = AS_IT_STANDS,
 ) -> int:
     """Take the shared options out of ``options`` and run a verb.
 
     Args:
         do: runs it. plan: what ``--dry-run`` previews. listing: clips that a preview lists instead of the workspace's.
-        more: what else the verb has to tell when it ends.
+        more: what else the verb has to tell when it ends. changes: what its flags change in the recipe.
     """
-    place = Place.take(options)
+    place = Place.take(options, changes)
     selection = take_selection(options)
     workers, dry = options.pop("workers", None), options.pop("dry_run")
     told: dict[str, Any] = {}

@@ -26,6 +26,9 @@ def print_status(result: dict[str, Any]) -> None:
     table.add_row(
         "shards", f"{len(result['shards'])} with {sum(shard['examples'] for shard in result['shards'])} examples"
     )
+    if result["random_streams"]:
+        names = ", ".join(result["random_streams"])
+        table.add_row("RANDOM", f"the features of {names} mean nothing: their weights were drawn at random")
     for category, models in result["train"].items():
         told = [_describe_model(name, one, result["evaluate"].get(category, {})) for name, one in models.items()]
         table.add_row(f"models, {category}", "\n".join(told))

@@ -1,5 +1,7 @@
 """How features are computed on a device: set up to give the same bytes twice, and what those depend on."""
 
+from importlib.metadata import version
+
 from vegas_data.device import confine_torch, device_tools
 
 
@@ -17,4 +19,6 @@ def tools(device: str) -> dict[str, str]:
     import cv2
     import numpy as np
 
-    return {**device_tools(device), "av": av.__version__, "cv2": cv2.__version__, "numpy": np.__version__}
+    compiler = {name: version(name) for name in ("llvmlite", "numba")}
+    own = {"av": av.__version__, "cv2": cv2.__version__, "numpy": np.__version__}
+    return {**device_tools(device), **own, **compiler}

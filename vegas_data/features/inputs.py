@@ -1,6 +1,6 @@
-"""A clip and a span in, what each stream's encoder is shown out: the clip decoded once, each flow computed once."""
+"""A clip and a span in, what each stream's rows are made of out: the clip is decoded once, for all streams."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vegas_data.features.flow_pictures import NO_MOTION_BYTE, quantise
-from vegas_data.features.grid import num_flow_pictures, picture_times_s, stack_fields
+from vegas_data.features.grid import flow_rate_hz, num_rows, picture_times_s, row_rate_hz, stack_fields
 from vegas_data.features.options import FlowOptions, StreamOptions
-from vegas_data.features.pictures import Pixels, View, frame_picture
-from vegas_data.features.tvl1 import make_flow_engine
+from vegas_data.features.pictures import Levels, Pixels, View, frame_picture
 from vegas_data.media.decode import iter_frames_at
 from vegas_data.units import Grid
 
@@ -38,35 +36,56 @@ class Series:
 
     @classmethod
     def of(cls, stream: StreamOptions, span: Span, grid: Grid) -> "Series":
-        """The pictures a stream begins with: the grid's own, or those that its flow is computed between."""
-        rate_hz, count = grid.frame_rate_hz, grid.num_frames(span.duration_ms)
-        if stream.flow is not None:
-            rate_hz = stream.flow.rate_hz or rate_hz
-            count = num_flow_pictures(span.duration_ms, rate_hz)
-        return cls(view=View.of(stream), times_s=picture_times_s(span.start_ms, count, rate_hz))
+        """The pictures a stream begins with: one for each row, or those that its flow is computed between."""
+        rate_hz = row_rate_hz(stream, grid) if stream.flow is None else flow_rate_hz(stream.flow, grid)
+        times_s = picture_times_s(span.start_ms, num_rows(span.duration_ms, rate_hz), rate_hz)
+        return cls(view=View.of(stream), times_s=times_s)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
     """What the rows of one stream are made of.
 
-    Shape: pictures: source uint8 [F, S, S, 3], index int [F]; flow: source uint8 [fields + 1, 2, S, S], of which the
-    last is no motion, index int [F, window].
+    Shape: pictures: source uint8 [T, S, S, 3], index int [T]; flow: source uint8, or float32 if it is not quantised,
+    [fields + 1, 2, S, S], of which the last is no motion, index int [T, window].
     """
 
-    source: Pixels
+    source: Levels
     index: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def rows(self, first: int, count: int) -> Pixels:
+    def rows(self, first: int, count: int) -> Levels:
         """Rows ``first``, ``first + 1``, …, at most ``count``: pictures, or the fields of a stack one after the other.
 
         Shape: uint8 [≤ count, S, S, 3] or uint8 [≤ count, 2 · window, S, S], x1, y1, x2, y2, ….
         """
         rows = self.source[self.index[first : first + count]]
         return rows.reshape(len(rows), -1, *rows.shape[3:]) if self.index.ndim == 2 else rows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Of what one stream's rows are made.
+
+    Args:
+        source: number of a source. index: of every row, as in ``Shown``.
+        flow: what is to be computed between the source's pictures first; None: rows are made of the source itself.
+    """
+
+    stream: str
+    source: int
+    index: npt.NDArray[np.intp]
+    flow: FlowOptions | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Material:
+    """All that is computed from, of one span of one clip: streams with the same pictures share a source."""
+
+    sources: tuple[Levels, ...]
+    parts: tuple[Part, ...]
 
 
 def read_series(path: Path, wanted: Iterable[Series]) -> dict[Series, Pixels]:
@@ -90,40 +109,33 @@ def read_series(path: Path, wanted: Iterable[Series]) -> dict[Series, Pixels]:
     return read
 
 
-def compute_fields(greys: Pixels, options: FlowOptions) -> Pixels:
-    """Flow from each picture to the next, in bytes, and one field of no motion at the end.
-
-    Shape: uint8 [N, S, S] → uint8 [N, 2, S, S].
-    """
-    engine = make_flow_engine(options)
-    fields = np.full((len(greys), 2, *greys.shape[1:]), NO_MOTION_BYTE, dtype=np.uint8)
-    for place in range(len(greys) - 1):
-        fields[place] = quantise(engine.compute_flow(greys[place], greys[place + 1]), bound_px=options.bound_px)
-    return fields
-
-
-def show(path: Path, span: Span, streams: Sequence[StreamOptions], grid: Grid) -> Iterator[tuple[StreamOptions, Shown]]:
-    """What each of ``streams`` is shown of a span of a clip, in their order.
+def look(path: Path, span: Span, streams: Sequence[StreamOptions], grid: Grid) -> Material:
+    """Decode what ``streams`` need of a span of a clip; no flow is computed.
 
     Raises:
-        MediaError: the clip cannot be decoded. FeatureError: its flow is not finite.
+        MediaError: the clip cannot be decoded.
     """
     begins = {stream: Series.of(stream, span, grid) for stream in streams}
     read = read_series(path, dict.fromkeys(begins.values()))
-    fields: dict[tuple[Series, FlowOptions], Pixels] = {}
-    for stream, series in begins.items():
-        if stream.flow is None:
-            yield stream, Shown(source=read[series], index=np.arange(len(read[series])))
-            continue
-        known = (series, stream.flow)
-        if known not in fields:
-            fields[known] = compute_fields(read[series], stream.flow)
-        stacks = stack_fields(
-            span.duration_ms,
-            grid,
-            rate_hz=stream.flow.rate_hz or grid.frame_rate_hz,
-            window=stream.window,
-            stride=stream.stride,
-            at_ends=stream.at_ends,
-        )
-        yield stream, Shown(source=fields[known], index=np.asarray(stacks, dtype=np.intp))
+    places = {series: place for place, series in enumerate(read)}
+    parts = [
+        Part(stream=stream.name, source=places[series], index=row_index(stream, span, grid), flow=stream.flow)
+        for stream, series in begins.items()
+    ]
+    return Material(sources=tuple(read.values()), parts=tuple(parts))
+
+
+def row_index(stream: StreamOptions, span: Span, grid: Grid) -> npt.NDArray[np.intp]:
+    """Which of its pictures, or of its fields of flow, each row of a stream is made of; shape as in ``Shown``."""
+    rate_hz = row_rate_hz(stream, grid)
+    if stream.flow is None:
+        return np.arange(num_rows(span.duration_ms, rate_hz))
+    stacks = stack_fields(
+        span.duration_ms,
+        rate_hz,
+        flow_rate_hz=flow_rate_hz(stream.flow, grid),
+        window=stream.window,
+        stride=stream.stride,
+        at_ends=stream.at_ends,
+    )
+    return np.asarray(stacks, dtype=np.intp)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from vegas_data.features.options import Crop, StreamOptions
 
 Pixels = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+"""What an encoder is shown, 0 to 255: bytes, or flow that was not quantised."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
-"""One job in; every stream that is missing is computed, encoded and committed.
+"""One job in; every stream that is missing is decoded, computed and committed.
 
-Leaves float16 [F, *shape] as .npy, in true length, before the ReLU (Zhou et al. 2018, §4.2), with a side-car.
-The same job gives the same bytes whatever came before it and whoever computes beside it: one thread, and batches
-that hold rows of one example only, always ``batch_size`` of them, padded with zeros at the example's end.
+Leaves float16 [T, *shape] as .npy, in true length, before the ReLU (Zhou et al. 2018, §4.2), with a side-car.
+The same job gives the same bytes whatever came before it and whoever computes beside it, in this process or in that of
+a device: one thread, and batches of one size, of which a row knows neither its place nor its companions.
 """
 
 import hashlib
@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vegas_data.device import require_device
 from vegas_data.errors import FeatureError
-from vegas_data.features.device import confine, tools
-from vegas_data.features.encoders import Encoder, encoder_of
+from vegas_data.features.computer import Computer
+from vegas_data.features.desk import Computed
 from vegas_data.features.extract import FeatureJob, FeatureRecord, feature_key, missing_streams, stream_digests
-from vegas_data.features.inputs import Shown, Span, show
+from vegas_data.features.grid import row_rate_hz
+from vegas_data.features.inputs import Span, look
 from vegas_data.features.options import FeatureOptions, StreamOptions
 from vegas_data.units import Grid
 from vegas_data.workspace import Workspace
@@ -27,17 +27,18 @@ Rows = npt.NDArray[np.float16]
 
 
 class Extractor:
-    """The worker of *featurize*: holds the encoders, keeps nothing from one job to the next."""
+    """The worker of *featurize*: keeps nothing from one job to the next.
 
-    def __init__(self, options: FeatureOptions, grid: Grid, workspace: Workspace, *, device: str) -> None:
-        require_device(device)
-        confine(device)
+    Args:
+        computer: of all streams in ``options``.
+    """
+
+    def __init__(self, options: FeatureOptions, grid: Grid, workspace: Workspace, computer: Computer) -> None:
         self._options = options
         self._grid = grid
         self._workspace = workspace
+        self._computer = computer
         self._digests = stream_digests(options, grid)
-        self._encoders = {stream.name: encoder_of(stream).load(stream, device) for stream in options.streams}
-        self._tools = tools(device)
 
     def __call__(self, job: FeatureJob) -> FeatureRecord:
         """Compute and commit what is missing.
@@ -57,9 +58,9 @@ class Extractor:
         if missing:
             self._workspace.verify_checksum(job.media_key, job.media.sha256)
             streams = [stream for stream in self._options.streams if stream.name in missing]
-            for stream, shown in show(self._workspace.path(job.media_key), span, streams, self._grid):
-                rows = encode_rows(shown, self._encoders[stream.name], batch_size=self._options.batch_size)
-                self._commit(job, stream, as_float16(rows, what=f"{job.id}, stream {stream.name}"))
+            computed = self._computer.compute(look(self._workspace.path(job.media_key), span, streams, self._grid))
+            for stream in streams:
+                self._commit(job, stream, computed[stream.name])
         return FeatureRecord(
             id=job.id,
             num_frames=num_frames,
@@ -67,40 +68,27 @@ class Extractor:
             computed=missing,
         )
 
-    def _commit(self, job: FeatureJob, stream: StreamOptions, rows: Rows) -> None:
+    def _commit(self, job: FeatureJob, stream: StreamOptions, computed: Computed) -> None:
+        rows = as_float16(computed.rows, what=f"{job.id}, stream {stream.name}")
         content = npy_bytes(rows)
         side_car: dict[str, Any] = {
             "schema": SIDE_CAR_SCHEMA,
             "stream": stream.name,
             "encoder": stream.encoder,
             "digest": self._digests[stream.name],
-            "weights": self._encoders[stream.name].weights_digest,
+            "weights": computed.weights,
             "media_sha256": job.media.sha256,
             "start_ms": job.start_ms,
             "end_ms": job.end_ms,
-            "rate_hz": str(self._grid.frame_rate_hz),
+            "rate_hz": str(row_rate_hz(stream, self._grid)),
             "window": stream.window,
             "stride": stream.stride,
             "shape": list(rows.shape),
             "dtype": rows.dtype.name,
             "sha256": hashlib.sha256(content).hexdigest(),
-            "tools": self._tools,
+            "tools": computed.tools,
         }
         self._workspace.commit_artefact(feature_key(job, self._digests[stream.name]), content, side_car)
-
-
-def encode_rows(shown: Shown, encoder: Encoder, *, batch_size: int) -> npt.NDArray[np.float32]:
-    """Show an encoder all rows, always ``batch_size`` at a time.
-
-    Shape: float32 [F, *feature_shape].
-    """
-    pieces = []
-    for first in range(0, len(shown), batch_size):
-        rows = shown.rows(first, batch_size)
-        batch = np.zeros((batch_size, *rows.shape[1:]), dtype=np.uint8)
-        batch[: len(rows)] = rows
-        pieces.append(encoder.encode(batch)[: len(rows)])
-    return np.concatenate(pieces)
 
 
 def as_float16(rows: npt.NDArray[np.float32], *, what: str) -> Rows:

@@ -1,7 +1,7 @@
 """A clip's span of a video in, an mp4 of exactly that span out, or a typed reason why not.
 
 options    what a recipe says: sources, limits, the cut
-source     the seam: where videos come from
+source     the seam: where videos come from, and what a place is opened with
 chain      all sources of a recipe, opened; those of one name are asked in order
 youtube    a site that yt-dlp understands: extractor (yt-dlp under our rules), formats, failures (what it says)
 direct     a web server that has a file for each id
@@ -22,16 +22,23 @@ from vegas_data.fetch.clip import (
     make_looker,
     read_media,
 )
+from vegas_data.fetch.local import NotHere
 from vegas_data.fetch.options import ANYONE, Access, FetchOptions, SourceOptions
 from vegas_data.fetch.pace import longest_wait_s
 from vegas_data.fetch.plan import FetchPlan, SourcePlan, plan_fetch
+from vegas_data.fetch.source import Download, Opener, Opening, Source
 
 __all__ = [
     "ANYONE",
     "Access",
+    "Download",
     "FetchOptions",
     "FetchPlan",
     "Fetched",
+    "NotHere",
+    "Opener",
+    "Opening",
+    "Source",
     "SourceOptions",
     "SourcePlan",
     "came_from_folder",

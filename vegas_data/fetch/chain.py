@@ -6,13 +6,14 @@ is the answer.
 
 from collections import defaultdict
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vegas_data.errors import FetchError
-from vegas_data.fetch.local import NotHere, make_local
-from vegas_data.fetch.options import Access, FetchOptions, SourceOptions
-from vegas_data.fetch.source import Download, Source
+from vegas_data.errors import DependencyMissing, FetchError
+from vegas_data.fetch.local import NotHere
+from vegas_data.fetch.options import ENTRY_POINTS, KINDS, Access, FetchOptions, SourceOptions
+from vegas_data.fetch.source import Download, Opener, Opening, Source
 from vegas_data.records import Clip
 from vegas_data.workspace import Workspace
 
@@ -62,10 +63,12 @@ def open_sources(
 
     Raises:
         RecipeError: a folder, an address, the proxy or the cookies file cannot be used.
+        DependencyMissing: a source of another package cannot be loaded.
     """
     places: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
-        places[source.name].append(_open(source, options, workspace, access, demuxer))
+        opening = Opening(source=source, options=options, access=access, workspace=workspace, demuxer=demuxer)
+        places[source.name].append(_open(opening))
     return {name: Chain(name=name, places=tuple(chain)) for name, chain in places.items()}
 
 
@@ -84,18 +87,18 @@ def source_of(clip: Clip, sources: dict[str, Chain]) -> Chain:
         ) from None
 
 
-def _open(
-    source: SourceOptions, options: FetchOptions, workspace: Workspace, access: Access, demuxer: "Demuxer"
-) -> Source:
-    if source.kind == "local":
-        return make_local(source)
-    from vegas_data.fetch.direct import make_direct
-    from vegas_data.fetch.pace import Pace
-    from vegas_data.fetch.web import Web
-    from vegas_data.fetch.youtube import YouTubeSource
-
-    web = Web(options, access)
-    pace = Pace(workspace.path("pace"), source.name, source.pace_per_hour)
-    if source.kind == "http":
-        return make_direct(source, options, access, web=web, demuxer=demuxer, pace=pace)
-    return YouTubeSource(source, options, access, web=web, demuxer=demuxer, pace=pace)
+def _open(opening: Opening) -> Source:
+    """Open a source; raises as its opener, and DependencyMissing where that cannot be loaded."""
+    kind = opening.source.kind
+    if kind in KINDS:
+        entry = EntryPoint(name=kind, value=KINDS[kind], group=ENTRY_POINTS)
+    else:
+        entry = min(entry_points(group=ENTRY_POINTS, name=kind), key=lambda each: each.value)
+    try:
+        opener: Opener = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise DependencyMissing(
+            f"source {opening.source.name}: kind {kind!r} is announced as {entry.value} and cannot be loaded: {error}",
+            remedy="upgrade or uninstall the package that announces it",
+        ) from error
+    return opener(opening)

@@ -9,7 +9,7 @@ from vegas_data.errors import RecipeError
 from vegas_data.fetch.addresses import Address, AddressRefused, read_url
 from vegas_data.fetch.options import Access, FetchOptions, SourceOptions
 from vegas_data.fetch.pace import Pace
-from vegas_data.fetch.source import Download
+from vegas_data.fetch.source import Download, Opening
 from vegas_data.fetch.spans import bring, naming
 from vegas_data.fetch.web import Web
 from vegas_data.records import Clip
@@ -48,6 +48,18 @@ class DirectSource:
 
     def _address(self, clip: Clip) -> Address:
         return Address(url=self.url.replace("{id}", clip.source_local_id))
+
+
+def open_direct(opening: Opening) -> DirectSource:
+    """Open a source of kind ``http``; raises as ``make_direct``."""
+    return make_direct(
+        opening.source,
+        opening.options,
+        opening.access,
+        web=opening.web(),
+        demuxer=opening.demuxer,
+        pace=opening.pace(),
+    )
 
 
 def make_direct(

@@ -20,7 +20,7 @@ from typing import Final
 
 from vegas_data.errors import RecipeError, VideoUnavailable
 from vegas_data.fetch.options import SourceOptions
-from vegas_data.fetch.source import Download
+from vegas_data.fetch.source import Download, Opening
 from vegas_data.media.section import Section
 from vegas_data.records import Clip
 
@@ -86,6 +86,11 @@ class LocalSource:
         raise NotHere(
             f"{clip.id}: not in {self.folder}", remedy="name another source or add the file, then --retry not_here"
         )
+
+
+def open_local(opening: Opening) -> LocalSource:
+    """Open a source of kind ``local``; raises as ``make_local``."""
+    return make_local(opening.source)
 
 
 def make_local(source: SourceOptions) -> LocalSource:

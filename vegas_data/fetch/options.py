@@ -2,21 +2,38 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Final
 from urllib.parse import urlsplit
 
 from vegas_data.config import OPERATIONAL
 from vegas_data.media.cut import MIN_HEIGHT_PX, CutOptions
 
-SourceKind = Literal["youtube", "http", "local"]
+ENTRY_POINTS: Final = "vegas_data.sources"
+KINDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "http": "vegas_data.fetch.direct:open_direct",
+        "local": "vegas_data.fetch.local:open_local",
+        "youtube": "vegas_data.fetch.youtube:open_youtube",
+    }
+)
+"""Who opens a source of a kind (see ``source.Opener``); installed packages announce others as entry points."""
 
 YOUTUBE_URL: Final = "https://www.youtube.com/watch?v={id}"
 YOUTUBE_VIDEOS_PER_HOUR: Final = 300.0  # what a visitor without an account is let through, by the notes of yt-dlp
 _PLACEHOLDER: Final = "{id}"
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*", re.ASCII)
 _EXTRACTOR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._+-]*", re.ASCII)
+
+
+def kind_names() -> tuple[str, ...]:
+    """Every kind of source that a recipe can name here, sorted."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted({*KINDS, *entry_points(group=ENTRY_POINTS).names}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +43,7 @@ class SourceOptions:
     Args:
         name: the source of a ``video_id`` (``youtube``, ``demo``).
         kind: ``youtube`` asks yt-dlp where the files of a page are; ``http`` takes the file at ``url``; ``local`` looks
-            for a file in ``folder``.
+            for a file in ``folder``. Kinds of other packages check ``url`` and ``folder`` themselves.
         url: where a video is; ``{id}`` stands for its id. Ids are checked before they get here.
         folder: of a local source.
         extractors: the only yt-dlp extractors that may answer, by name.
@@ -34,7 +51,7 @@ class SourceOptions:
     """
 
     name: str = "youtube"
-    kind: SourceKind = "youtube"
+    kind: str = "youtube"
     url: str = field(default=YOUTUBE_URL, metadata=OPERATIONAL)
     folder: str = field(default="", metadata=OPERATIONAL)
     extractors: tuple[str, ...] = field(default=("youtube",), metadata=OPERATIONAL)
@@ -43,7 +60,10 @@ class SourceOptions:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"name must be lower-case letters and digits, as ids begin with it, not {self.name!r}")
-        if self.kind == "local":
+        if self.kind not in KINDS:
+            if self.kind not in (known := kind_names()):
+                raise ValueError(f"kind must be one of {', '.join(known)}, not {self.kind!r}")
+        elif self.kind == "local":
             if not self.folder or "\0" in self.folder:
                 raise ValueError("a local source needs a folder")
             if self.url != YOUTUBE_URL:

@@ -19,7 +19,7 @@ from vegas_data.fetch.failures import REMEDY_RETRY, UPGRADE
 from vegas_data.fetch.formats import Choice, choose
 from vegas_data.fetch.options import Access, FetchOptions, SourceOptions
 from vegas_data.fetch.pace import Pace
-from vegas_data.fetch.source import Download
+from vegas_data.fetch.source import Download, Opening
 from vegas_data.fetch.spans import bring
 from vegas_data.fetch.web import Web
 from vegas_data.media.section import Section
@@ -168,6 +168,18 @@ class YouTubeSource:
         picture, sound = next(iter(paths.values())), list(paths.values())[-1]
         origin = " + ".join(f"{part} whole" for part in paths)
         return Download(picture=Section(path=picture), sound=Section(path=sound), origin=origin, num_bytes=num_bytes)
+
+
+def open_youtube(opening: Opening) -> YouTubeSource:
+    """Open a source of kind ``youtube``; raises as ``YouTubeSource``."""
+    return YouTubeSource(
+        opening.source,
+        opening.options,
+        opening.access,
+        web=opening.web(),
+        demuxer=opening.demuxer,
+        pace=opening.pace(),
+    )
 
 
 def _named(error: VegasError, clip: Clip) -> VegasError:

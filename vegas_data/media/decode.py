@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from av.audio.frame import AudioFrame
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
 
 _LUMA_FIRST: Final = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"})
 MISSING_SAMPLES_TOLERATED: Final = 64  # a resampler's last few samples at the very end of a clip
@@ -84,15 +85,17 @@ class Shown:
 
     Args:
         end_s: of the last picture: as long as an average one lasts.
+        converter: one for all pictures of a file: to set one up costs as much as to use it.
     """
 
     start_s: Fraction
     end_s: Fraction
     frame: "VideoFrame"
+    converter: "VideoReformatter"
 
     def to_rgb(self) -> "npt.NDArray[np.uint8]":
         """The picture, uint8 [H, W, 3], RGB."""
-        return cast("npt.NDArray[np.uint8]", self.frame.to_ndarray(format="rgb24"))
+        return cast("npt.NDArray[np.uint8]", self.converter.reformat(self.frame, format="rgb24").to_ndarray())
 
     def to_luma(self) -> "tuple[npt.NDArray[np.uint8], bool]":
         """Its brightness as it is stored, uint8 [H, W], and whether 0 to 255 are black to white (else 16 to 235).
@@ -146,7 +149,10 @@ def iter_shown(path: Path) -> Iterator[Shown]:
         DecodeFailed: the file is damaged. LimitExceeded: pictures too large.
         NoVideo: no picture track. Unsupported: none that can be decoded.
     """
+    from av.video.reformatter import VideoReformatter
+
     with open_media(path) as container:
+        converter = VideoReformatter()
         if not container.streams.video:
             raise NoVideo(f"{path.name}: no picture track")
         stream = container.streams.video[0]
@@ -162,10 +168,10 @@ def iter_shown(path: Path) -> Iterator[Shown]:
                 raise DecodeFailed(f"{path.name}: a picture without a timestamp")
             start = frame.pts * frame.time_base
             if before is not None:
-                yield Shown(start_s=since, end_s=start, frame=before)
+                yield Shown(start_s=since, end_s=start, frame=before, converter=converter)
             before, since = frame, start
         if before is not None:
-            yield Shown(start_s=since, end_s=since + period, frame=before)
+            yield Shown(start_s=since, end_s=since + period, frame=before, converter=converter)
 
 
 def read_audio(

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
+from vegas_data.networks.drawn import draw_weights
 from vegas_data.networks.state import assign_weights, read_state_dict
 
 INPUT_SIZE_PX: Final = 224
@@ -129,16 +130,22 @@ class EfficientNetLite0(nn.Module):
         self._bn1 = _batch_norm(NUM_FEATURES)
         self._fc = nn.Linear(NUM_FEATURES, NUM_CLASSES)
 
+    def feature_map(self, x_nchw: Tensor) -> Tensor:
+        """Features before the classifier, place by place.
+
+        Shape: float32 [N, C, H, W], normalised → float32 [N, 1280, ⌈H / 32⌉, ⌈W / 32⌉], 0 to 6.
+        """
+        y = F.relu6(self._bn0(self._conv_stem(x_nchw)), inplace=True)
+        for block in self._blocks:
+            y = block(y)
+        return F.relu6(self._bn1(self._conv_head(y)), inplace=True)
+
     def features(self, x_nchw: Tensor) -> Tensor:
         """Features before the classifier, averaged over the picture.
 
         Shape: float32 [N, C, H, W], normalised → float32 [N, 1280], not negative.
         """
-        y = F.relu6(self._bn0(self._conv_stem(x_nchw)), inplace=True)
-        for block in self._blocks:
-            y = block(y)
-        y = F.relu6(self._bn1(self._conv_head(y)), inplace=True)
-        return torch.mean(y, dim=(2, 3))
+        return torch.mean(self.feature_map(x_nchw), dim=(2, 3))
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """ImageNet logits.
@@ -190,7 +197,18 @@ def load_efficientnet_lite0(path: Path, *, in_channels: int = 3) -> EfficientNet
             state[key] = state[key].mean(dim=1, keepdim=True).repeat(1, in_channels, 1, 1)
     with torch.device("meta"):
         network = EfficientNetLite0(in_channels=in_channels)
-    fold_batch_norms(assign_weights(network, state, path=path))
+    return _ready(assign_weights(network, state, path=path))
+
+
+def draw_efficientnet_lite0(seed: int, *, in_channels: int = 3) -> EfficientNetLite0:
+    """Build the network with weights drawn at random, ready for inference; its features mean nothing."""
+    with torch.device("meta"):
+        network = EfficientNetLite0(in_channels=in_channels)
+    return _ready(draw_weights(network, seed))
+
+
+def _ready(network: EfficientNetLite0) -> EfficientNetLite0:
+    fold_batch_norms(network)
     convert_conv2d_weight_memory_format(network, torch.channels_last)
     return network
 
@@ -207,12 +225,13 @@ def preprocess_rgb(frames: np.ndarray | Tensor) -> Tensor:
 
 
 def preprocess_flow(stacks: np.ndarray | Tensor) -> Tensor:
-    """Normalise stacks of quantised flow so that no motion (128) is exactly 0.
+    """Normalise stacks of flow as levels so that no motion (128) is exactly 0.
 
-    Shape: uint8 [N, C, H, W], channels x1, y1, x2, y2, … → float32 [N, C, H, W], −1 to 1, in channels-last memory.
+    Shape: uint8 or float32 [N, C, H, W], channels x1, y1, x2, y2, … → float32 [N, C, H, W], −1 to 1, in channels-last
+    memory.
     """
     x_nchw = torch.as_tensor(stacks)
-    if x_nchw.dtype != torch.uint8 or x_nchw.ndim != 4:
-        raise ValueError(f"expected uint8 [N, C, H, W], not {x_nchw.dtype} {tuple(x_nchw.shape)}")
+    if x_nchw.dtype not in (torch.uint8, torch.float32) or x_nchw.ndim != 4:
+        raise ValueError(f"expected levels [N, C, H, W], not {x_nchw.dtype} {tuple(x_nchw.shape)}")
     x_nchw = x_nchw.to(torch.float32, memory_format=torch.channels_last)
-    return x_nchw.sub_(ZERO_FLOW).div_(STD_RGB)
+    return (x_nchw - ZERO_FLOW).div_(STD_RGB)

@@ -34,6 +34,7 @@ CONFIGURATION_D: Final = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 CONFIGURATION_E: Final = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 # The rest of the classifier, fc7 and fc8, which the public files hold and nobody here needs.
 IGNORED_KEYS: Final = ("classifier.3.weight", "classifier.3.bias", "classifier.6.weight", "classifier.6.bias")
+FC6_KEYS: Final = ("classifier.0.weight", "classifier.0.bias")
 _FINAL_CELLS: Final = INPUT_SIZE_PX // 2**5
 
 
@@ -87,6 +88,22 @@ class TemporalVgg16Fc6(VggFc6):
         super().__init__(CONFIGURATION_D, in_channels=FLOW_CHANNELS, width_divisor=width_divisor)
 
 
+class Vgg19Conv5(nn.Module):
+    """VGG-19 up to conv5_4, its last convolution, for pictures: what is seen where; keys as in torchvision."""
+
+    def __init__(self, *, width_divisor: int = 1) -> None:
+        super().__init__()
+        self.features = Vgg19Fc6(width_divisor=width_divisor).features[:-2]  # without the last ReLU and maximum
+
+    def forward(self, x_nchw: Tensor) -> Tensor:
+        """The map, before the ReLU; ``Vgg19Fc6`` goes on from it.
+
+        Shape: float32 [N, 3, H, W], normalised → float32 [N, 512, H / 16, W / 16].
+        """
+        conv5: Tensor = self.features(x_nchw)
+        return conv5
+
+
 def load_vgg19_fc6(path: Path, *, width_divisor: int = 1) -> Vgg19Fc6:
     """Build VGG-19 up to fc6 with the weights of torchvision's ``vgg19-dcbb9e9d.pth``, ready for inference.
 
@@ -96,6 +113,13 @@ def load_vgg19_fc6(path: Path, *, width_divisor: int = 1) -> Vgg19Fc6:
     with torch.device("meta"):  # 475 MB of weights exist once: those of the file
         network = Vgg19Fc6(width_divisor=width_divisor)
     return assign_weights(network, read_state_dict(path), path=path, ignored=IGNORED_KEYS)
+
+
+def load_vgg19_conv5(path: Path, *, width_divisor: int = 1) -> Vgg19Conv5:
+    """As ``load_vgg19_fc6``, from the same file, up to conv5_4."""
+    with torch.device("meta"):
+        network = Vgg19Conv5(width_divisor=width_divisor)
+    return assign_weights(network, read_state_dict(path), path=path, ignored=(*FC6_KEYS, *IGNORED_KEYS))
 
 
 def load_temporal_vgg16_fc6(path: Path, *, width_divisor: int = 1) -> TemporalVgg16Fc6:
@@ -123,11 +147,11 @@ def preprocess_rgb(frames: np.ndarray | Tensor) -> Tensor:
 
 
 def preprocess_flow(stacks: np.ndarray | Tensor) -> Tensor:
-    """Take the zero out of quantised flow, as the public weights were trained: value − 128, not scaled.
+    """Take the zero out of the levels of flow, as the public weights were trained: value − 128, not scaled.
 
-    Shape: uint8 [N, 20, H, W], channels x1, y1, …, x10, y10 → float32 [N, 20, H, W], −128 to 127.
+    Shape: uint8 or float32 [N, 20, H, W], channels x1, y1, …, x10, y10 → float32 [N, 20, H, W], −128 to 127.
     """
     x_nchw = torch.as_tensor(stacks)
-    if x_nchw.dtype != torch.uint8 or x_nchw.ndim != 4 or x_nchw.shape[1] != FLOW_CHANNELS:
-        raise ValueError(f"expected uint8 [N, {FLOW_CHANNELS}, H, W], not {x_nchw.dtype} {tuple(x_nchw.shape)}")
-    return x_nchw.to(torch.float32).sub_(ZERO_FLOW)
+    if x_nchw.dtype not in (torch.uint8, torch.float32) or x_nchw.ndim != 4 or x_nchw.shape[1] != FLOW_CHANNELS:
+        raise ValueError(f"expected levels [N, {FLOW_CHANNELS}, H, W], not {x_nchw.dtype} {tuple(x_nchw.shape)}")
+    return x_nchw.to(torch.float32) - ZERO_FLOW

@@ -118,7 +118,7 @@ def _prove(folder: Path, target: Path) -> None:
         first = findings[0]
         raise ReleaseError(
             f"{target}: not built: {first.code}: {Path(first.file).name} {first.key}: {first.message}",
-            remedy="run `vegas-data check`, then `verify` and `featurize` again",
+            remedy="run `vegas-data check --read-data`, then `verify` and `featurize` again",
         )
 
 

@@ -166,6 +166,7 @@ def _context(contents: Contents) -> dict[str, Any]:
         "shard_bytes": sum(info.num_bytes for info in contents.shards),
         "shards_digest": digest([[info.name, info.sha256] for info in contents.shards]),
         "streams": sorted(contents.streams.items()),
+        "random_streams": sorted({name for info in contents.shards for name in info.random_streams}),
         "size_category": next((word for most, word in _SIZES if len(packed) < most), "1M<n<10M"),
     }
 

@@ -129,7 +129,7 @@ class ReportData:
         scores: of every window. thresholds: of the recipe. window_ms: length of a window.
         seconds: (stage, wall-clock seconds) in the order of the stages. tools: (name, version).
         truth: of an embedded corpus; empty for real data.
-        trained: by category, then in the order of ``trained.MODELS``.
+        trained: by category, then in the order of ``trained.model_names``.
         onsets: when the target sounds, by source video and in its time, where somebody knows.
         experiment: what models of this workspace learn by; empty for the experiment of a model's own name.
         command_options: stands behind every command that the page names, as in ``--workspace demo-workspace``.
@@ -166,6 +166,11 @@ class ReportData:
         named |= {example.category for example in self.examples}
         named |= {model.category for model in self.trained}
         return (*known, *sorted(named.difference(known)))
+
+    @cached_property
+    def random_streams(self) -> tuple[str, ...]:
+        """Streams in the shards whose encoder's weights were drawn at random, each once."""
+        return tuple(sorted({name for shard in self.shards for name in shard.random_streams}))
 
     def title(self, category: str) -> str:
         """How a category is written for people."""

@@ -29,9 +29,9 @@ def tvl1_strip(path: Path, edges_s: Sequence[Fraction]) -> "list[Pixels]":
     Raises:
         MediaError: the clip cannot be decoded so far.
     """
-    from vegas_data.features.flow_pictures import flow_to_rgb
+    from vegas_data.features.flow.engines import make_flow_engine
+    from vegas_data.features.flow.pictures import flow_to_rgb
     from vegas_data.features.options import FlowOptions
-    from vegas_data.features.tvl1 import make_flow_engine
 
     engine = make_flow_engine(FlowOptions(epsilon=_EPSILON))
     rate_hz = Grid().frame_rate_hz
@@ -66,7 +66,7 @@ def colour_wheel() -> str:
     """Which colour means which direction and speed: rest in the middle, full speed at the rim; a data URI."""
     import numpy as np
 
-    from vegas_data.features.flow_pictures import flow_to_rgb
+    from vegas_data.features.flow.pictures import flow_to_rgb
 
     axis = np.linspace(-1, 1, _WHEEL_PX, dtype=np.float32)
     x, y = np.meshgrid(axis, axis)

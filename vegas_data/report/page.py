@@ -53,22 +53,23 @@ def write_report(
 
 def render(data: ReportData, timelines: Sequence[Timeline] = (), heard: Sequence[Listening] = ()) -> str:
     """The whole page as HTML text."""
-    environment = _environment()
-    script = environment.get_template("page.js").render()
+    templates = environment()
+    script = templates.get_template("page.js").render()
     hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     policy = (
         f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'sha256-{hashed}'"
     )
-    return environment.get_template("page.html.j2").render(
+    return templates.get_template("page.html.j2").render(
         _context(data, timelines), **_trained_context(data, heard), policy=policy
     )
 
 
-def _environment() -> "Environment":
+def environment(*folders: Path) -> "Environment":
+    """Templates of the report and of ``folders``, everything escaped, with the filters of ``numerals``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+    made = Environment(
+        loader=FileSystemLoader([*folders, _TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -84,8 +85,8 @@ def _environment() -> "Environment":
         numerals.size,
         numerals.phrase,
     ):
-        environment.filters[filter_.__name__] = filter_
-    return environment
+        made.filters[filter_.__name__] = filter_
+    return made
 
 
 def _context(data: ReportData, timelines: Sequence[Timeline]) -> dict[str, Any]:

@@ -34,8 +34,8 @@ def key_frames(path: Path, times_s: Sequence[Fraction]) -> tuple[str, ...]:
     return tuple(webp(picture) for picture in iter_frames_at(path, times_s))
 
 
-def webp(picture: "Picture") -> str:
-    """A picture as a WebP data URI, at most 112 pixels high.
+def webp(picture: "Picture", *, max_height_px: int = _HEIGHT_PX, quality: int = _QUALITY) -> str:
+    """A picture as a WebP data URI; above 100, ``quality`` means without loss.
 
     Shape:
         picture: uint8 [H, W, 3], RGB.
@@ -43,10 +43,10 @@ def webp(picture: "Picture") -> str:
     import cv2
 
     height, width = picture.shape[:2]
-    if height > _HEIGHT_PX:
-        size = (max(1, round(width * _HEIGHT_PX / height)), _HEIGHT_PX)
+    if height > max_height_px:
+        size = (max(1, round(width * max_height_px / height)), max_height_px)
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
+    done, data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])
     assert done, "OpenCV is built with WebP"
     return f"data:image/webp;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
 

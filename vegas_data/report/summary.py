@@ -19,8 +19,9 @@ def summary(data: ReportData) -> dict[str, Any]:
     Under ``verify.truth`` precision and recall are of verdicts; ``heard`` and ``seen`` are each side by itself.
 
     ``clips.failed`` counts clips that fetching gave up, by the code of the error, and ``verify.basis`` windows by what
-    their verdicts rest on. Precision and recall are null while no window decides them. ``train`` and ``evaluate`` are
-    empty until a model was trained and evaluated.
+    their verdicts rest on. Precision and recall are null while no window decides them. ``random_streams`` names the
+    streams whose features mean nothing, as weights were drawn at random. ``train`` and ``evaluate`` are empty until a
+    model was trained and evaluated.
     """
     listed = {clip.id for clip in data.clips}
     fetched = listed.intersection(data.media)
@@ -53,6 +54,7 @@ def summary(data: ReportData) -> dict[str, Any]:
             {"name": shard.name, "sha256": shard.sha256, "examples": shard.num_examples}
             for shard in sorted(data.shards, key=lambda shard: shard.name)
         ],
+        "random_streams": list(data.random_streams),
         "train": _by_model(data, lambda model: _training(data, model)),
         "evaluate": _by_model(data, _onsets),
         "seconds": {**dict(data.seconds), "total": sum(seconds for _, seconds in data.seconds)},

@@ -171,8 +171,8 @@ def build(
         show = _show(media_path(clip_id), media, truth, data.window_ms, flow_strip)
     except (VegasError, OSError) as error:
         trouble = str(error)
-    blocks = _blocks(data, clip, category, media.duration_ms, truth)
-    return Timeline(clip=clip, media=media, category=category, blocks=blocks, truth=truth, show=show, trouble=trouble)
+    parts = blocks(data, clip, category, media.duration_ms, truth)
+    return Timeline(clip=clip, media=media, category=category, blocks=parts, truth=truth, show=show, trouble=trouble)
 
 
 def _show(path: Path, media: Media, truth: Truth | None, window_ms: int, flow_strip: FlowStrip | None) -> Show:
@@ -197,20 +197,20 @@ def _show(path: Path, media: Media, truth: Truth | None, window_ms: int, flow_st
     )
 
 
-def _blocks(data: ReportData, clip: Clip, category: str, duration_ms: int, truth: Truth | None) -> tuple[Block, ...]:
+def blocks(data: ReportData, clip: Clip, category: str, duration_ms: int, truth: Truth | None) -> tuple[Block, ...]:
     """The clip's windows in order, with the uncovered rest as blocks without a decision; times from its start."""
     scores = {window.start_ms: window for window in data.scores if window.clip_id == clip.id}
     own = [v for v in data.verdicts if (v.clip_id, v.category) == (clip.id, category)]
-    blocks: list[Block] = []
+    found: list[Block] = []
     now_ms = 0
     for verdict in sorted(own, key=lambda verdict: verdict.start_ms):
         start_ms, end_ms = verdict.start_ms - clip.start_ms, verdict.end_ms - clip.start_ms
         if start_ms > now_ms:
-            blocks.append(Block(start_ms=now_ms, end_ms=start_ms, decision="", reason=""))
+            found.append(Block(start_ms=now_ms, end_ms=start_ms, decision="", reason=""))
         index = start_ms // data.window_ms
         planted = truth.window_truth[index] if truth and 0 <= index < len(truth.window_truth) else None
         known = scores.get(verdict.start_ms)
-        blocks.append(
+        found.append(
             Block(
                 start_ms=start_ms,
                 end_ms=end_ms,
@@ -223,8 +223,8 @@ def _blocks(data: ReportData, clip: Clip, category: str, duration_ms: int, truth
         )
         now_ms = end_ms
     if now_ms < duration_ms:
-        blocks.append(Block(start_ms=now_ms, end_ms=duration_ms, decision="", reason=""))
-    return tuple(blocks)
+        found.append(Block(start_ms=now_ms, end_ms=duration_ms, decision="", reason=""))
+    return tuple(found)
 
 
 def _signal(reason: str, scores: WindowScores | None) -> str:

@@ -97,10 +97,12 @@ def run_stage(
     before = ledger.latest(stage.name, stage.digest)
     pending = _pending(work, before, summary, again=again)
     waiting = {unit.id for unit in pending}
-    for unit in work.units:  # a ledger that was lost, or a run killed between artefact and ledger
-        last = before.get(unit.id)
-        if unit.id not in waiting and (last is None or last.status not in ("done", "rejected")):
-            ledger.record(stage.name, stage.digest, Attempt(unit=unit.id, status="done"))  # nobody knows when
+    lost = [  # with the ledger, or by a run killed between artefact and ledger; nobody knows when it was
+        Attempt(unit=unit.id, status="done")
+        for unit in work.units
+        if unit.id not in waiting and ((last := before.get(unit.id)) is None or last.status not in ("done", "rejected"))
+    ]
+    ledger.record(stage.name, stage.digest, *lost)
     summary.already = len(work.units) - len(pending)
     beyond = len(pending[limit:]) if limit else 0
     pending = _side_by_side(pending[:limit], stage)
@@ -113,6 +115,7 @@ def run_stage(
             for outcome in _rounds(stage, pending, executor, gate, stop):
                 attempt = _record(ledger, stage, outcome)
                 progress.advance(outcome)
+                summary.computed.update(outcome.computed)
                 if outcome.status == "retry":
                     still_open[outcome.unit] = outcome
                 else:

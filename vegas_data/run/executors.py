@@ -8,25 +8,21 @@ Every executor asks the ``Gate`` right before a unit is taken up, passes over wh
 that was. Units of one affinity that stand next to each other go to one worker, one after the other.
 """
 
-import ctypes
-import multiprocessing
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, Protocol
 
+from vegas_data.child import be_child, start_child
 from vegas_data.errors import CRASHED, DependencyMissing, VegasError, WorkerDied
 from vegas_data.run.gate import Gate
-from vegas_data.run.interrupt import SIGNALS
 from vegas_data.run.stage import DEADLINE, Outcome, Stage, Unit, Worker, attempt, outcome_of_error
 
-_PR_SET_PDEATHSIG: Final = 1
 _READY: Final = "ready"
 START_DEADLINE_S: Final = 600.0
 _LOOK_UP_S: Final = 0.25
@@ -84,10 +80,7 @@ def _late(unit: Unit, deadline_s: float) -> Outcome:
 
 def _work(make_worker: Callable[[], Worker], pipe: Connection) -> None:
     """A worker process: build the worker once, then one outcome per unit, until the pipe closes."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in SIGNALS:  # they reach the whole group, or whole job; the parent decides
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    be_child()
     try:
         worker = make_worker()
     except VegasError as error:
@@ -174,15 +167,8 @@ class PoolExecutor:
 
     @staticmethod
     def _hire(stage: Stage[Any]) -> _Seat:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(stage.make_worker, theirs), daemon=False)
-        resource_tracker.ensure_running()  # the first start would do this, and unblock the signals again
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # inherited: no worker is hit while it starts
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        ours, theirs = Pipe()
+        process = start_child(_work, stage.make_worker, theirs)
         theirs.close()
         return _Seat(process=process, pipe=ours, since=time.monotonic())
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from vegas_data.child import SIGNALS
 from vegas_data.errors import Interrupted
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _STDERR: Final = 2
 _POLL_S: Final = 0.1
 

@@ -17,7 +17,8 @@ Status = Literal["done", "rejected", "failed", "retry", "crashed", "fatal"]
 
 DEADLINE: Final = "timed_out"
 MAX_MESSAGE: Final = 500
-_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_ERRORS: Final = _FULL | {errno.EROFS, errno.EIO}
 
 
 class Unit(Protocol):
@@ -86,6 +87,11 @@ class Outcome:
         """Where it came from, if the worker's record says so."""
         return str(getattr(self.result, "origin", ""))
 
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """What a worker had to compute for it because it was not there, if its record says so."""
+        return tuple(getattr(self.result, "computed", ()))
+
 
 def printable(text: str) -> str:
     """Of a text what cannot steer a terminal: one line, and no more of it than is worth keeping."""
@@ -122,10 +128,12 @@ def attempt(worker: Worker, unit: Unit) -> Outcome:
     except Exception as error:  # noqa: BLE001 - the one place: a bug in one unit must not lose the others
         seconds = time.monotonic() - start
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-            full = WorkspaceError(
-                f"{error.filename or 'workspace'}: {error.strerror}", remedy="mend the disk, then run again"
+            remedy = "make room" if error.errno in _FULL else "mend the disk"
+            broken = WorkspaceError(
+                f"{error.filename or 'workspace'}: {error.strerror}",
+                remedy=f"{remedy}, then run the same command again: what is done stays done",
             )
-            return outcome_of_error(unit.id, full, seconds)
+            return outcome_of_error(unit.id, broken, seconds)
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
         return Outcome(unit=unit.id, status="crashed", code=CRASHED, message=printable(message), seconds=seconds)

@@ -19,6 +19,7 @@ class Summary:
     ``counts`` are units by final status, those settled before included; ``left`` are units that stay pending: not taken
     up (a limit, a party that was stopped, a signal), or refused by a party whose fault it was. ``stopped`` are the
     parties that were asked nothing more; ``come_back_after_s`` is how long those that refused are to be left alone.
+    ``computed`` counts what workers had to compute anew, by name.
     """
 
     stage: str
@@ -28,6 +29,7 @@ class Summary:
     seconds: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    computed: Counter[str] = field(default_factory=Counter)
     failures: list[Attempt] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
     come_back_after_s: float | None = None
@@ -71,6 +73,7 @@ class Summary:
             "already_settled": self.already,
             "outcomes": dict(sorted(self.counts.items())),
             "reasons": dict(sorted(self.codes.items())),
+            "computed": dict(sorted(self.computed.items())),
             "seconds": round(self.seconds, 3),
             "interrupted": self.is_interrupted,
             "come_back_after_s": self.come_back_after_s,

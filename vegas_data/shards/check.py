@@ -1,19 +1,18 @@
-"""Proves shards: every byte of every tar against its side-car, its JSON and the other shards of its folder.
+"""Checks shards, in two depths: by names, side-cars and sizes; or by every byte of every tar, which is the proof.
 
-Enters a workspace (or a folder of shards), leaves findings: an empty list is the proof. A damaged byte is traced
-to its example and, where the JSON still tells, to its member. Nothing is changed.
+Enters a workspace (or a folder of shards), leaves findings: an empty list says that nothing is wrong. A damaged byte
+is traced to its example and, where the JSON still tells, to its member. Nothing is changed.
 """
 
 import hashlib
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from vegas_data.config import to_json
 from vegas_data.errors import ChecksumMismatch, SchemaMismatch, ShardError
-from vegas_data.records import Extent, ShardInfo
+from vegas_data.records import Extent, ShardInfo, span_id
 from vegas_data.shards.options import Profile
 from vegas_data.shards.plan import inputs_digest
 from vegas_data.shards.reader import ShardExample, check_end, decode_example, read_extent, split_example
@@ -21,6 +20,7 @@ from vegas_data.shards.schema import AUDIO_MEMBER, JSON_MEMBER, REMAKE, SHARD_NA
 from vegas_data.shards.side_car import SUFFIX, read_side_car
 from vegas_data.shards.sound import audio_sha256, gain_db
 from vegas_data.shards.sources import example_digest
+from vegas_data.store import is_as_written
 from vegas_data.workspace import Workspace
 
 CODES: Final = (
@@ -29,6 +29,7 @@ CODES: Final = (
     "no_side_car",
     "no_tar",
     "missing_shard",
+    "stale_shard",
     "duplicate_key",
     "split_leak",
     "foreign_file",
@@ -45,7 +46,7 @@ class Finding:
     """Something that is not as it must be.
 
     Args:
-        file: what was looked at. key: the example, or empty. code: the kind of finding: one of ``CODES`` for shards.
+        file: what was looked at. key: the example (or clip) that is hit, or empty. code: the kind of finding.
     """
 
     file: str
@@ -65,34 +66,30 @@ class CheckedExample:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedShard:
-    """A shard that was read through; ``examples`` are those in which nothing was found."""
+    """A shard that was looked at, or read through; ``examples`` are then those in which nothing was found."""
 
     path: Path
     info: ShardInfo
-    examples: tuple[CheckedExample, ...]
+    examples: tuple[CheckedExample, ...] = ()
 
 
-def check_shards(workspace: Workspace) -> list[Finding]:
-    """Check all shards of a workspace; findings in the order of the files."""
+def list_shards(workspace: Workspace) -> tuple[list[Path], list[Finding]]:
+    """The shards of a workspace that have their side-car, in order; and what else is found by names alone."""
     base = workspace.path("shards")
+    paths: list[Path] = []
     findings: list[Finding] = []
     for path in sorted(base.iterdir()) if base.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
-            findings += check_folder(path)
+            there, found = list_folder(path)
+            paths += there
+            findings += found
         else:
             findings.append(_finding(path, "foreign_file", "only folders of shards belong here", remedy=_FOREIGN))
-    return findings
+    return paths, findings
 
 
-def check_folder(folder: Path) -> list[Finding]:
-    """Check the working shards in ``folder``, one by one and against each other."""
-    return prove_folder(folder)[1]
-
-
-def prove_folder(
-    folder: Path, *, profile: Profile = "train", besides: Collection[str] = ()
-) -> tuple[list[CheckedShard], list[Finding]]:
-    """Check the shards in ``folder``, all of which must be of ``profile``; what was read, and what was found.
+def list_folder(folder: Path, *, besides: Collection[str] = ()) -> tuple[list[Path], list[Finding]]:
+    """As ``list_shards``, of one folder.
 
     Args:
         besides: names of files that belong there without being shards.
@@ -108,19 +105,48 @@ def prove_folder(
             findings.append(_finding(path, "foreign_file", "neither a shard nor a side-car", remedy=_FOREIGN))
         else:
             (tars if path.name == name else side_cars)[name] = path
-    shards: list[CheckedShard] = []
-    for name in sorted({*tars, *side_cars}):
-        if name not in side_cars:
+    for name in sorted({*tars} ^ {*side_cars}):
+        if name in tars:
             reason = "a tar without side-car is not a shard: its writer was killed, or the side-car was deleted"
             findings.append(_finding(tars[name], "no_side_car", reason))
-        elif name not in tars:
-            findings.append(_finding(side_cars[name], "no_tar", f"the shard {name} is missing"))
         else:
-            shard, found = _check_shard(tars[name], profile)
-            findings += found
-            if shard is not None:
-                shards.append(shard)
-    return shards, [*findings, *_check_numbers(folder, {*tars, *side_cars}), *_check_together(shards)]
+            findings.append(_finding(side_cars[name], "no_tar", f"the shard {name} is missing"))
+    findings += _check_numbers(folder, {*tars, *side_cars})
+    return [tars[name] for name in sorted({*tars} & {*side_cars})], findings
+
+
+def prove_folder(
+    folder: Path, *, profile: Profile = "train", besides: Collection[str] = ()
+) -> tuple[list[CheckedShard], list[Finding]]:
+    """Prove the shards in ``folder``, one by one and against each other; what was read, and what was found."""
+    paths, findings = list_folder(folder, besides=besides)
+    shards: list[CheckedShard] = []
+    for path in paths:
+        shard, found = prove_shard(path, profile)
+        findings += found
+        shards += [shard] if shard else []
+    return shards, [*findings, *check_together(shards)]
+
+
+def look_at_shard(path: Path, profile: Profile = "train") -> tuple[CheckedShard | None, list[Finding]]:
+    """Check a shard's side-car, and the size of its tar, which is not opened."""
+    side_car = path.with_name(path.name + SUFFIX)
+    try:
+        info = read_side_car(path)
+        if info.profile != profile:
+            refuse(side_car, f"a shard of profile {info.profile}, {profile} belongs here")
+        if not is_as_written(side_car.read_bytes()):
+            raise ChecksumMismatch(f"{side_car}: not the bytes that were written", remedy=REMAKE)
+        size = path.stat().st_size
+    except (SchemaMismatch, ChecksumMismatch) as error:
+        return None, [_of_error(side_car, error)]
+    except OSError as error:
+        return None, [unreadable(path, error)]
+    findings = []
+    if size != info.num_bytes:
+        reason = f"{size} bytes long, recorded were {info.num_bytes}"
+        findings.append(_finding(path, ChecksumMismatch.code, reason))
+    return CheckedShard(path=path, info=info), findings
 
 
 def _finding(path: Path, code: str, message: str, *, key: str = "", remedy: str = REMAKE) -> Finding:
@@ -128,20 +154,22 @@ def _finding(path: Path, code: str, message: str, *, key: str = "", remedy: str 
     return Finding(file=str(path), key=key, code=code, message=message, remedy=remedy)
 
 
+def unreadable(path: Path, error: OSError) -> Finding:
+    """The disk does not give the file back."""
+    return _finding(path, "unreadable", f"cannot be read: {error.strerror}", remedy="check the disk")
+
+
 def _of_error(path: Path, error: ShardError, key: str = "") -> Finding:
     return _finding(path, error.code, str(error).removeprefix(f"{path}: "), key=key, remedy=error.remedy)
 
 
-def _check_shard(path: Path, profile: Profile) -> tuple[CheckedShard | None, list[Finding]]:
-    try:
-        info = read_side_car(path)
-        if info.profile != profile:
-            refuse(path.with_name(path.name + SUFFIX), f"a shard of profile {info.profile}, {profile} belongs here")
-    except SchemaMismatch as error:
-        return None, [_of_error(path.with_name(path.name + SUFFIX), error)]
-    findings: list[Finding] = []
-    examples: list[CheckedExample] = []
-    whole = hashlib.sha256()
+def prove_shard(path: Path, profile: Profile = "train") -> tuple[CheckedShard | None, list[Finding]]:
+    """Read a shard through: every byte against its side-car and its JSON."""
+    shard, findings = look_at_shard(path, profile)
+    if shard is None:
+        return None, findings
+    info, examples, whole = shard.info, [], hashlib.sha256()
+    findings = []  # a wrong size shows again below, with the examples that it hits
     try:
         with path.open("rb") as file:
             for key, extent in zip(info.keys, info.extents, strict=True):
@@ -155,10 +183,10 @@ def _check_shard(path: Path, profile: Profile) -> tuple[CheckedShard | None, lis
     except SchemaMismatch as error:
         findings.append(_of_error(path, error))
     except OSError as error:
-        findings.append(_finding(path, "unreadable", f"cannot be read: {error.strerror}", remedy="check the disk"))
+        findings.append(unreadable(path, error))
     if not findings:
         findings += _check_description(path, info, examples, whole.hexdigest())
-    return CheckedShard(path=path, info=info, examples=tuple(examples)), findings
+    return replace(shard, examples=tuple(examples)), findings
 
 
 def _check_example(block: bytearray, key: str, extent: Extent, info: ShardInfo, path: Path) -> CheckedExample:
@@ -212,8 +240,6 @@ def _check_description(
         yield _finding(side_car, ChecksumMismatch.code, "sha256 is not that of the tar, though each example's is right")
     if info.inputs != inputs_digest(info.name, (example_digest(example.meta) for example in examples)):
         yield _finding(side_car, SchemaMismatch.code, "inputs is not the digest of what the examples say")
-    if side_car.read_bytes() != to_json(info, indent=2).encode():
-        yield _finding(side_car, SchemaMismatch.code, "not in the form in which side-cars are written")
 
 
 def _check_numbers(folder: Path, names: Iterable[str]) -> Iterator[Finding]:
@@ -228,16 +254,18 @@ def _check_numbers(folder: Path, names: Iterable[str]) -> Iterator[Finding]:
             yield _finding(path, "missing_shard", f"{series} goes on to {max(found):06d}", remedy=_FEATURIZE)
 
 
-def _check_together(shards: Iterable[CheckedShard]) -> Iterator[Finding]:
-    """An example stands once in its category; all examples of a source video are in one split."""
-    keys: dict[tuple[str, str], Path] = {}
-    splits: dict[str, tuple[str, Path]] = {}
-    for shard in shards:
-        for meta in (example.meta for example in shard.examples):
-            first = keys.setdefault((meta.category, meta.key), shard.path)
-            if first != shard.path:
-                yield _finding(shard.path, "duplicate_key", f"{meta.key} is in {first.name} too", key=meta.key)
-            split, where = splits.setdefault(meta.video_id, (meta.split, shard.path))
-            if split != meta.split:
-                reason = f"the source video {meta.video_id} is in {where.name} too, in another split"
-                yield _finding(shard.path, "split_leak", reason, key=meta.key)
+def check_together(shards: Iterable[CheckedShard | None]) -> Iterator[Finding]:
+    """In one folder an example stands once in its category; all examples of a source video are in one split."""
+    keys: dict[tuple[Path, str, str], Path] = {}
+    splits: dict[tuple[Path, str], tuple[str, Path]] = {}
+    for shard in filter(None, shards):
+        path, info = shard.path, shard.info
+        for key in info.keys:
+            first = keys.setdefault((path.parent, info.category, key), path)
+            if first != path:
+                yield _finding(path, "duplicate_key", f"{key} is in {first.name} too", key=key)
+            video_id = key[: -len(span_id("", 0, 0))]
+            split, where = splits.setdefault((path.parent, video_id), (info.split, path))
+            if split != info.split:
+                reason = f"the source video {video_id} is in {where.name} too, in another split"
+                yield _finding(path, "split_leak", reason, key=key)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from vegas_data.config import digest
-from vegas_data.errors import ShardError, WorkspaceError
+from vegas_data.errors import SchemaMismatch, ShardError, WorkspaceError
 from vegas_data.records import Split
 from vegas_data.shards.options import Profile, ShardOptions
 from vegas_data.shards.schema import SCHEMA, SHARD_NAME, shard_name
-from vegas_data.shards.side_car import SUFFIX
+from vegas_data.shards.side_car import SUFFIX, read_side_car
 from vegas_data.shards.sources import ExampleSource, PlannedExample, plan_example
 from vegas_data.shards.tar import end_of_archive
 from vegas_data.units import Grid
@@ -157,3 +157,45 @@ def surplus_shards(
         if name is not None and name[1] in categories and tar not in wanted:
             surplus.add(tar)
     return sorted(surplus)
+
+
+def outgrown_shards(
+    workspace: Workspace, folder: str, streams: Mapping[str, str], *, categories: Collection[str]
+) -> list[str]:
+    """Keys of the shards of these categories in other folders than ``folder`` that hold the same streams: cut to
+    another size, once.
+
+    A folder in which no side-car is left is one whose removal was interrupted.
+    """
+    others: dict[str, list[str]] = {}
+    for key in workspace.keys("shards"):
+        parent, _, name = key.rpartition("/")
+        if parent != folder and SHARD_NAME.fullmatch(name.removesuffix(SUFFIX)):
+            others.setdefault(parent, []).append(key.removesuffix(SUFFIX))
+    outgrown: set[str] = set()
+    for keys in others.values():
+        described = [key for key in keys if workspace.exists(key + SUFFIX)]
+        try:
+            if all(dict(read_side_car(workspace.path(key)).streams) == streams for key in described):
+                outgrown.update(key for key in keys if _category(key) in categories)
+        except SchemaMismatch:
+            continue  # damaged: for ``check`` to say, not for us to remove
+    return sorted(outgrown)
+
+
+def held_examples(workspace: Workspace, streams: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """(category, id) of every example in the shards with these streams, and the key of a shard that holds it."""
+    held: dict[tuple[str, str], str] = {}
+    for tar in workspace.keys("shards", ".tar"):
+        if SHARD_NAME.fullmatch(PurePosixPath(tar).name) and workspace.has_artefact(tar):
+            try:
+                info = read_side_car(workspace.path(tar))
+            except SchemaMismatch:
+                continue  # damaged: for ``check`` to say
+            if dict(info.streams) == streams:
+                held |= {(info.category, key): tar for key in info.keys}
+    return held
+
+
+def _category(key: str) -> str:
+    return PurePosixPath(key).name.partition("-")[0]

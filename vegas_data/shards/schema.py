@@ -2,7 +2,7 @@
 
     drum-train-000000.tar                        one category, one split; at most ``max_examples`` examples
       {key}.json                                 ExampleMeta, below
-      {key}.{stream}.npy  for each stream        float16 [T, …], before the ReLU, at true length
+      {key}.{stream}.npy  for each stream        float16 [T, …], before the ReLU, at true length and the stream's rate
       {key}.audio.npy                            int16 [1024 F], the sound as it is; not in profile *features*
       {key}.mp4                                  picture and sound of exactly the span; only in profile *media*
     drum-train-000000.tar.json                   records.ShardInfo: the side-car (side_car.py)
@@ -48,6 +48,7 @@ KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}_[0-9]{9}_[0-9]{9}", re.ASCII)
 STREAM_NAME: Final = re.compile(r"(?!audio$)[a-z0-9_]{1,32}", re.ASCII)
 SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _MAX_DENOMINATOR: Final = 1_000_000
+_SCALARS: Final = frozenset({int, float, str})
 _LAST_MEMBERS: Final[Mapping[Profile, tuple[str, ...]]] = types.MappingProxyType(
     {"train": (AUDIO_MEMBER,), "features": (), "media": (AUDIO_MEMBER, VIDEO_MEMBER)}
 )
@@ -72,8 +73,8 @@ class StreamMeta:
 
     Args:
         digest: of the stream's definition; weights: of its encoder's weights; sha256: of the ``.npy`` member.
-        rate_hz: vectors per second. window: pictures or flow fields that one vector looks at; stride: steps from
-        one of them to the next. shape: [T, …].
+        rate_hz: rows per second. window: pictures or flow fields that one row looks at; stride: steps from
+        one of them to the next. shape: [T, …] with T = floor(d · rate_hz), at least 1.
     """
 
     digest: str
@@ -120,10 +121,16 @@ class ExampleMeta:
     @property
     def grid(self) -> Grid:
         """The grid the example lies on, its rate as the exact fraction."""
-        rate = Fraction(self.sample_rate_hz).limit_denominator(_MAX_DENOMINATOR)
-        return Grid(sample_rate_hz=rate, samples_per_frame=self.samples_per_frame)
+        return _grid(self.sample_rate_hz, self.samples_per_frame)
 
 
+@functools.lru_cache(maxsize=64)
+def _grid(sample_rate_hz: float, samples_per_frame: int) -> Grid:
+    rate = Fraction(sample_rate_hz).limit_denominator(_MAX_DENOMINATOR)
+    return Grid(sample_rate_hz=rate, samples_per_frame=samples_per_frame)
+
+
+@functools.lru_cache(maxsize=64)
 def rate_as_float(rate: Fraction) -> float:
     """``rate`` as the float that stands in the JSON and leads back to exactly this fraction.
 
@@ -210,6 +217,8 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 
 def _build(kind: Any, value: Any, where: str) -> Any:
+    if kind in _SCALARS:
+        return _scalar(kind, value, where)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         if not isinstance(value, dict) or value.keys() != hints.keys():
@@ -223,8 +232,12 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         return tuple(_build(int, item, where) for item in value)
     if typing.get_origin(kind) is Mapping and isinstance(value, dict):
         return {name: _build(StreamMeta, item, f"{where}{name[:40]} ") for name, item in value.items()}
+    raise ValueError(f"{where}is {type(value).__name__}, expected {kind}")
+
+
+def _scalar(kind: Any, value: Any, where: str) -> Any:
     if type(value) is not kind:
-        raise ValueError(f"{where}is {type(value).__name__}, expected {getattr(kind, '__name__', kind)}")
+        raise ValueError(f"{where}is {type(value).__name__}, expected {kind.__name__}")
     if kind is float and not math.isfinite(value):
         raise ValueError(f"{where}is not finite")
     if kind is str and (len(value) > MAX_TEXT or not value.isprintable()):
@@ -259,5 +272,12 @@ def _check_meta(meta: ExampleMeta) -> None:
         require(STREAM_NAME.fullmatch(name) is not None, f"invalid stream name {name[:40]!r}")
         positive = stream.rate_hz > 0 and stream.window > 0 and stream.stride > 0 and min(stream.shape, default=0) > 0
         require(positive, f"stream {name}: rate_hz, window, stride or shape is not positive")
-        on_grid = stream.rate_hz == meta.frame_rate_hz
-        require(not on_grid or stream.shape[0] == meta.num_frames, f"stream {name}: shape contradicts num_frames")
+        rows = _num_rows(stream.rate_hz, duration_ms)
+        require(
+            stream.shape[0] == rows, f"stream {name}: shape contradicts the span: {rows} rows at {stream.rate_hz} Hz"
+        )
+
+
+def _num_rows(rate_hz: float, duration_ms: int) -> int:
+    """floor(d · rate), at least one row; at the frame rate ``num_frames``."""
+    return max(1, int(duration_ms * Fraction(rate_hz).limit_denominator(_MAX_DENOMINATOR) / 1000))

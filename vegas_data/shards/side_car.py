@@ -4,7 +4,6 @@ Enters the path of a shard, leaves a description whose names, keys and extents f
 fits the description is for ``reader`` to say.
 """
 
-import json
 import typing
 from pathlib import Path
 from typing import Final
@@ -26,6 +25,7 @@ from vegas_data.shards.schema import (
     require,
 )
 from vegas_data.shards.tar import MAX_NAME, end_of_archive, member_bytes
+from vegas_data.store import parse_side_car
 
 SUFFIX: Final = ".json"
 MAX_SIDE_CAR_BYTES: Final = 16 * 2**20
@@ -41,9 +41,7 @@ def read_side_car(shard: Path) -> ShardInfo:
     if not path.is_file() or path.stat().st_size > MAX_SIDE_CAR_BYTES:
         refuse(shard, f"no side-car {path.name} (or more than {MAX_SIDE_CAR_BYTES} bytes): the shard does not exist")
     try:
-        table = json.loads(path.read_bytes())
-        if not isinstance(table, dict):
-            refuse(path, "not a JSON object")
+        table = parse_side_car(path.read_bytes())
         info = load_table(ShardInfo, table, where=path.name)
         _check_info(info, shard)
     except (OSError, ValueError, RecursionError) as error:

@@ -16,6 +16,7 @@ from vegas_data.records import Example, Media, Split
 from vegas_data.shards.npy import npy_num_bytes
 from vegas_data.shards.options import Profile
 from vegas_data.shards.schema import (
+    MAX_MEMBER_BYTES,
     PENDING_SHA256,
     UNKNOWN_LICENCE,
     ExampleMeta,
@@ -40,7 +41,7 @@ class FeatureFile:
 
     Args:
         digest: of the stream's definition; weights: of its encoder's weights. start_ms, end_ms: the span in the
-            time of the clip. rate_hz: vectors per second; window: pictures or flow fields that one vector looks at;
+            time of the clip. rate_hz: rows per second; window: pictures or flow fields that one row looks at;
             stride: steps from one of them to the next. shape: [T, …].
     """
 
@@ -71,8 +72,8 @@ class FeatureFile:
         try:
             if side_car.get("dtype") != "float16" or not isinstance(tools, Mapping):
                 raise RecipeError(f"{key}{SUFFIX}: not of a float16 array, or tools is not a table")
-            pairs = [[str(name), str(version)] for name, version in sorted(tools.items())]
-            return load_table(cls, {**table, "key": key, "tools": pairs}, where=f"{key}{SUFFIX}")
+            feature = load_table(cls, {**table, "key": key}, where=f"{key}{SUFFIX}")
+            return replace(feature, tools=tuple((str(name), str(version)) for name, version in sorted(tools.items())))
         except RecipeError as error:
             raise SchemaMismatch(str(error), remedy=_REFEATURIZE) from None
 
@@ -151,6 +152,22 @@ def plan_example(source: ExampleSource, *, streams: Mapping[str, str], profile: 
         feature_keys=tuple(feature.key for feature in source.features),
         tools=(*media.tools, *(tool for feature in source.features for tool in feature.tools)),
     )
+
+
+def require_room(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Return if arrays of these shapes, by stream, fit into members of a shard.
+
+    Raises:
+        RecipeError: one does not.
+    """
+    for stream, shape in shapes.items():
+        if npy_num_bytes(shape) > MAX_MEMBER_BYTES:
+            numbers = " × ".join(map(str, shape))
+            raise RecipeError(
+                f"stream {stream}: the longest example has {numbers} numbers, and a shard's member holds at most "
+                f"{MAX_MEMBER_BYTES} bytes",
+                remedy="give the stream a lower rate_hz, or take an encoder that gives fewer numbers",
+            )
 
 
 def example_digest(meta: ExampleMeta) -> str:

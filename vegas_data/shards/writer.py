@@ -20,6 +20,7 @@ from vegas_data.shards.schema import MAX_MEMBER_BYTES, SCHEMA, StreamMeta, examp
 from vegas_data.shards.sound import audio_sha256, gain_db, to_int16
 from vegas_data.shards.sources import PlannedExample
 from vegas_data.shards.tar import end_of_archive, header, padding
+from vegas_data.store import naming
 from vegas_data.units import Grid
 from vegas_data.workspace import Workspace
 
@@ -50,7 +51,7 @@ def make_shard_writer(options: ShardOptions, workspace: Workspace, grid: Grid) -
         offset = 0
         with workspace.scratch() as folder:
             file = folder / plan.name
-            with file.open("wb") as out:
+            with naming(workspace.path(plan.key)), file.open("wb") as out:
                 for planned in plan.examples:
                     block = b"".join(_pack(planned, plan, workspace, grid))
                     out.write(block)

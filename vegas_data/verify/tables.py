@@ -135,9 +135,10 @@ def write_tables(
         examples = merge_examples(accepted)
         with _TableWriter(folder / "examples", "examples", metadata) as writer:
             writer.add(map(dataclasses.asdict, examples))
-        for name in NAMES:
+        for name in NAMES[:3]:
             workspace.commit_file(table_key(name), folder / name)
-    workspace.commit_bytes(f"{TABLES}/examples.csv", _csv(examples))
+        workspace.commit_bytes(f"{TABLES}/examples.csv", _csv(examples))
+        workspace.commit_file(table_key(NAMES[3]), folder / NAMES[3])  # last: it says what all of them were made with
     return TableCounts(
         windows=counts.total(),
         accepted=counts["accepted"],
@@ -157,9 +158,9 @@ def read_examples(workspace: Workspace) -> list[Example]:
     return _read(workspace, "examples", Example)
 
 
-def read_verdicts(workspace: Workspace) -> list[Verdict]:
-    """The verdicts, sorted by clip, category and time. Raises as ``read_examples``."""
-    return _read(workspace, "verdicts", Verdict)
+def read_verdicts(workspace: Workspace, *, clip_id: str | None = None) -> list[Verdict]:
+    """The verdicts, of one clip or of all, sorted by clip, category and time. Raises as ``read_examples``."""
+    return _read(workspace, "verdicts", Verdict, clip_id=clip_id)
 
 
 def read_judgments(workspace: Workspace) -> list[Judgment]:
@@ -191,8 +192,13 @@ def read_table(workspace: Workspace, name: str) -> "pa.Table":
     return table
 
 
-def _read(workspace: Workspace, name: str, record: type[R]) -> list[R]:
-    return [record(**row) for row in read_table(workspace, name).to_pylist()]
+def _read(workspace: Workspace, name: str, record: type[R], *, clip_id: str | None = None) -> list[R]:
+    table = read_table(workspace, name)
+    if clip_id is not None:
+        import pyarrow.compute as pc
+
+        table = table.filter(pc.equal(table["clip_id"], clip_id))
+    return [record(**row) for row in table.to_pylist()]
 
 
 def _scored_clips(workspace: Workspace, clips: Iterable[Clip], scores: str) -> Iterator[tuple[Clip, ClipScores]]:

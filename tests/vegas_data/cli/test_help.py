@@ -47,7 +47,7 @@ def test_every_command_has_help_an_example_and_json(path: tuple[str, ...]) -> No
     assert f"Example: vegas-data {' '.join(path)}" in command.help
     options = {opt for parameter in command.params for opt in parameter.opts}
     assert "--json" in options
-    if path[0] != "weights" and path != ("release", "check"):
+    if path[0] not in ("weights", "bench") and path != ("release", "check"):
         assert {"--workspace", "--recipe", "--categories"} <= options
     if path[0] in ("fetch", "verify", "featurize"):
         assert {"--category", "--limit", "--part", "--dry-run", "--workers"} <= options
@@ -70,6 +70,7 @@ def test_help_names_every_verb() -> None:
         ["review", "--help"],
         ["audit", "calibrate", "--help"],
         ["manifest", "build", "--help"],
+        ["bench", "flow", "--help"],
     ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:

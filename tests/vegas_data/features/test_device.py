@@ -6,7 +6,8 @@ import sys
 import pytest
 import torch
 
-from vegas_data.device import require_device
+from vegas_data import device
+from vegas_data.device import confine_torch, require_device
 from vegas_data.errors import EXIT_DEPENDENCY, DeviceMissing
 from vegas_data.features.device import tools
 
@@ -24,6 +25,19 @@ def test_unknown_device_is_the_callers_fault() -> None:
         require_device("abacus")
 
 
+def test_sums_of_a_gpu_are_in_float32_whatever_the_network_computes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_bf16_reduced_precision_reduction
+    monkeypatch.setattr(device, "require_device", lambda _: None)
+    matmul.allow_bf16_reduced_precision_reduction = True
+    try:
+        confine_torch("cuda")
+        assert not matmul.allow_bf16_reduced_precision_reduction
+        assert not matmul.allow_tf32
+    finally:
+        matmul.allow_bf16_reduced_precision_reduction = before
+
+
 def test_the_light_part_of_the_room_loads_nothing_heavy() -> None:
     code = (
         "import sys; import vegas_data.features as f; from vegas_data.device import require_device;"
@@ -36,6 +50,6 @@ def test_the_light_part_of_the_room_loads_nothing_heavy() -> None:
 
 def test_tools_name_what_bytes_depend_on() -> None:
     named = tools("cpu")
-    assert {"av", "cpu", "cv2", "device", "numpy", "torch"} == named.keys()
+    assert {"av", "cpu", "cv2", "device", "llvmlite", "numba", "numpy", "torch"} == named.keys()
     assert named["device"] == "cpu"
     assert all(named.values())

@@ -1,5 +1,8 @@
 """The seam to the networks: names, entry points, fit, weights that must be there."""
 
+import dataclasses
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +11,8 @@ import torch
 from feature_cases import FLOW, FLOW_LITE0, LITE0, PICTURES, need_lite0_weights
 
 from vegas_data.errors import DependencyMissing, RecipeError, WeightsMissing
-from vegas_data.features import FlowOptions, StreamOptions, stream_digests
-from vegas_data.features.encoders import BUILT_IN, encoder_names, encoder_of, find_encoder
+from vegas_data.features import FlowOptions, StreamOptions, extract, stream_digests
+from vegas_data.features.encoders import BUILT_IN, encoder_names, encoder_of, find_encoder, load_encoder, maps
 from vegas_data.features.encoders import vgg as vgg_encoders
 from vegas_data.features.options import FeatureOptions
 from vegas_data.networks import vgg
@@ -66,7 +69,7 @@ def test_missing_weights_name_the_command(tmp_path: Path, monkeypatch: pytest.Mo
         stream_digests(FeatureOptions(streams=(stream,)), Grid())
     assert "vegas-data weights fetch" in caught.value.remedy
     with pytest.raises(WeightsMissing):
-        encoder_of(stream).load(stream, "cpu")
+        load_encoder(stream, "cpu")
 
 
 def test_lite0_pictures_and_flow() -> None:
@@ -103,10 +106,51 @@ def test_vgg_is_shown_what_its_weights_were_trained_on(name: str, monkeypatch: p
     expected = small(prepare(batch)).numpy()
     np.testing.assert_allclose(encoder.encode(batch), expected, rtol=1e-4, atol=1e-5)
     assert (encoder.name, encoder.weights_digest) == (name, "f" * 64)
+    assert encoder.tools == {f"precision:{name}": "float32"}
+
+
+def test_fc6_follows_from_the_map_of_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    small = vgg.Vgg19Fc6(width_divisor=64)
+    torch.save(small.state_dict(), tmp_path / "vgg19.pth")
+    load = partial(vgg.load_vgg19_conv5, width_divisor=64)
+    monkeypatch.setattr(vgg, "load_vgg19_conv5", load)
+    monkeypatch.setattr(maps, "locate", lambda _entry: tmp_path / "vgg19.pth")
+    monkeypatch.setattr(maps, "weights_digest", lambda _name: "f" * 64)
+    stream = StreamOptions(name="conv5", encoder="vgg19-conv5")
+    batch = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    spec = encoder_of(stream)
+    rows = spec.load(stream, "cpu").encode(batch)
+    assert rows.shape == (2, 14, 14, 512 // 64)
+    assert spec.feature_shape == (14, 14, 512)
+    assert (rows < 0).any(), "before the ReLU"
+    places = torch.from_numpy(rows).permute(0, 3, 1, 2)
+    fc6 = small.classifier(torch.nn.functional.max_pool2d(places.relu(), 2).flatten(1))
+    torch.testing.assert_close(fc6, small(vgg.preprocess_rgb(batch)), rtol=1e-4, atol=1e-5)
+
+
+def test_weights_drawn_for_a_map_are_those_drawn_for_its_network() -> None:
+    batch = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
+    rows, means = (
+        load_encoder(StreamOptions(name="a", encoder=f"efficientnet-lite0{end}"), "cpu", 3) for end in ("-map", "")
+    )
+    assert rows.weights_digest == "random-3"
+    np.testing.assert_allclose(rows.encode(batch).mean(axis=(1, 2)), means.encode(batch), rtol=1e-4, atol=1e-5)
+
+
+def test_the_light_map_has_the_light_features_as_its_mean() -> None:
+    need_lite0_weights()
+    batch = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    rows, means = (
+        encoder_of(stream).load(stream, "cpu").encode(batch)
+        for stream in (StreamOptions(name="a", encoder=f"efficientnet-lite0{end}") for end in ("-map", ""))
+    )
+    assert rows.shape == (2, *find_encoder("efficientnet-lite0-map").feature_shape) == (2, 7, 7, 1280)
+    np.testing.assert_allclose(rows.mean(axis=(1, 2)), means, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.usefixtures("tiny_encoders")
-def test_digest_follows_everything_that_decides_bytes() -> None:
+def test_digest_follows_everything_that_decides_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     def digest(stream: StreamOptions, batch_size: int = 16, grid: Grid | None = None) -> str:
         options = FeatureOptions(streams=(stream,), batch_size=batch_size)
         return stream_digests(options, grid or Grid())[stream.name]
@@ -117,6 +161,12 @@ def test_digest_follows_everything_that_decides_bytes() -> None:
         digest(PICTURES),
         digest(FLOW, batch_size=8),
         digest(FLOW, grid=Grid(samples_per_frame=2048)),
+        digest(dataclasses.replace(FLOW, rate_hz=Fraction(5))),
         digest(StreamOptions(name="flow_tiny", encoder="tiny-flow", size_px=48, window=4, flow=FlowOptions())),
     }
-    assert len(others | {base}) == 5
+    assert len(others | {base}) == 6
+    spec = find_encoder("tiny-flow")
+    monkeypatch.setattr(extract, "encoder_of", lambda _: dataclasses.replace(spec, version=spec.version + 1))
+    other_encoder = digest(FLOW)
+    monkeypatch.setattr(extract, "STAGE_VERSION", extract.STAGE_VERSION + 1)
+    assert len(others | {base, other_encoder, digest(FLOW)}) == 8

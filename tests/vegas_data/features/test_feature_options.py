@@ -15,12 +15,14 @@ def test_reads_from_a_table() -> None:
         "batch_size": 8,
         "streams": [
             {"name": "fc6", "encoder": "vgg19-fc6", "crop_fraction": 0.875},
+            {"name": "clip", "encoder": "clip-image", "rate_hz": "30000/1001"},
             {"name": "flow_fc6", "encoder": "temporal-vgg16-fc6", "window": 10, "flow": {"rate_hz": 25}},
         ],
     }
     options = load_table(FeatureOptions, table, where="test [features]")
     assert options.streams[0] == StreamOptions(name="fc6", encoder="vgg19-fc6", crop_fraction=0.875)
-    assert options.streams[1].flow == FlowOptions(rate_hz=Fraction(25))
+    assert options.streams[1].rate_hz == Fraction(30_000, 1001)
+    assert options.streams[2].flow == FlowOptions(rate_hz=Fraction(25))
 
 
 @pytest.mark.parametrize(
@@ -37,10 +39,19 @@ def test_reads_from_a_table() -> None:
         {"crop": "middle"},
         {"window": 10},
         {"stride": 0},
+        {"rate_hz": 0},
+        {"rate_hz": -1},
+        {"rate_hz": 121},
+        {"rate_hz": "1/1000001"},
+        {"rate_hz": "8 Hz"},
+        {"rate_hz": "1e99999999999"},
+        {"rate_hz": "1/1e99999999999"},
+        {"rate_hz": "1" * 100_000},
         {"flow": {"bound_px": 0.0}},
         {"flow": {"rate_hz": 0}},
         {"flow": {"epsilon": 0.0}},
         {"flow": {"num_warps": 0}},
+        {"flow": {"num_warps": 101}},
         {"flow": {"engine": "magic"}},
     ],
 )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vegas_data.features.flow_pictures import flow_to_rgb, quantise
-from vegas_data.features.options import StreamOptions
+from vegas_data.features.flow.pictures import flow_to_rgb, quantise, unrounded
+from vegas_data.features.options import FlowOptions, StreamOptions
 from vegas_data.features.pictures import View, frame_picture
 
 
@@ -23,6 +23,13 @@ def test_every_level_is_the_middle_of_its_step() -> None:
 
 def test_quantise_with_another_bound() -> None:
     assert quantise(np.float32([0, 5, -5, 2.5]), bound_px=5.0).tolist() == [128, 255, 0, 191]
+
+
+def test_unrounded_levels_are_those_of_quantise_but_for_their_rounding() -> None:
+    flow = np.random.default_rng(0).uniform(-25, 25, 10_000).astype(np.float32)
+    assert unrounded(np.float32([0, 40, -40])).tolist() == [128, 255, 0]
+    assert np.abs(unrounded(flow) - 0.5 - quantise(flow)).max() <= 0.5 + 1e-4
+    assert len(np.unique(unrounded(flow))) > 5_000
 
 
 @pytest.mark.parametrize(
@@ -70,3 +77,17 @@ def test_crop_fraction_leaves_a_margin() -> None:
 def test_a_picture_of_extreme_aspect_stays_small() -> None:
     picture = np.full((2, 200_000, 3), 7, dtype=np.uint8)
     assert frame_picture(picture, view(size_px=224)).shape == (224, 224, 3)
+
+
+def test_shrinking_takes_every_pixel_into_account_and_enlarging_lies_between_them() -> None:
+    fine = np.indices((96, 96)).sum(axis=0)[..., None].repeat(3, axis=2) % 3 == 0
+    assert (frame_picture((fine * 255).astype(np.uint8), view(size_px=32)) == 85).all()
+    steps = np.arange(16, dtype=np.uint8)[None, :, None].repeat(16, axis=0).repeat(3, axis=2) * 16
+    assert frame_picture(steps, view(size_px=32))[0, :5, 0].tolist() == [0, 4, 12, 20, 28]
+
+
+def test_grey_is_that_of_bt_601() -> None:
+    colours = np.uint8([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]])
+    flow = StreamOptions(name="a", encoder="b", size_px=16, flow=FlowOptions())
+    grey = [frame_picture(np.full((16, 16, 3), colour), View.of(flow))[0, 0] for colour in colours]
+    assert grey == [76, 150, 29, 255]  # 0.299, 0.587, 0.114

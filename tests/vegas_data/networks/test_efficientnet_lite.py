@@ -194,8 +194,8 @@ def test_preprocessing_of_pictures() -> None:
 def test_other_arrays_are_refused(frames: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
         preprocess_rgb(frames)
-    with pytest.raises(ValueError, match="expected uint8"):
-        preprocess_flow(frames.astype(np.float32))
+    with pytest.raises(ValueError, match="expected levels"):
+        preprocess_flow(frames.astype(np.float64))
 
 
 def test_foreign_weights_are_refused_by_name(tmp_path: Path, file: Path) -> None:

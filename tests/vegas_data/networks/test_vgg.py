@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vegas_data.errors import WeightsMissing
+from vegas_data.networks.conversion import NETWORKS, convert
+from vegas_data.networks.drawn import draw_weights
 from vegas_data.networks.vgg import (
     TemporalVgg16Fc6,
     Vgg19Fc6,
@@ -158,6 +160,28 @@ def test_the_temporal_network_equals_an_independent_forward_pass(tmp_path: Path)
     torch.testing.assert_close(fc6, reference_fc6(state, x, POOLS["vgg16"]), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "pools"), [("vgg19-fc6", "vgg19"), ("temporal-vgg16-fc6", "vgg16")])
+def test_the_full_networks_equal_a_plain_forward_from_every_kind_of_file(tmp_path: Path, name: str, pools: str) -> None:
+    """At full width, through the conversion that a user's file takes, to 1e-4 of the row's length."""
+    network = NETWORKS[name]
+    with torch.device("meta"):
+        empty = network()
+    state = dict(draw_weights(empty, 0).state_dict())
+    torch.save(state | {key: torch.zeros(4) for key in sorted(IGNORED)}, tmp_path / "full.pth")
+    with (tmp_path / "full.safetensors").open("wb") as file:
+        convert(tmp_path / "full.pth", file, name=name)
+    x = 50 * torch.randn(2, empty.in_channels, 224, 224, generator=torch.Generator().manual_seed(1))
+    expected = reference_fc6(state, x, POOLS[pools])
+    load = load_vgg19_fc6 if pools == "vgg19" else load_temporal_vgg16_fc6
+    for file_name in ("full.pth", "full.safetensors"):
+        with torch.inference_mode():
+            fc6 = load(tmp_path / file_name).to(memory_format=torch.channels_last)(x)
+        assert fc6.shape == (2, 4096)
+        apart = (fc6 - expected).norm(dim=1) / expected.norm(dim=1)
+        assert float(apart.max()) < 1e-4
+
+
 @pytest.mark.parametrize("size", [(3, 192, 224), (3, 225, 225), (20, 224, 224)])
 def test_another_size_is_refused(size: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match=r"expected \[N, 3, 224, 224\]"):
@@ -215,5 +239,5 @@ def test_preprocessing_of_flow_takes_128_away_and_does_not_scale() -> None:
 def test_other_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="expected uint8"):
         preprocess_rgb(np.zeros((1, 4, 4, 3), dtype=np.float32))
-    with pytest.raises(ValueError, match="expected uint8"):
+    with pytest.raises(ValueError, match="expected levels"):
         preprocess_flow(np.zeros((1, 10, 4, 4), dtype=np.uint8))

@@ -66,9 +66,10 @@ def make_source(
     max_examples: int = 2,
     rules: Rules = Rules(options=VERIFY),  # noqa: B008 frozen
     people: tuple[Judgment, ...] = (),
+    weights: str = "d" * 12,
 ) -> ReleaseSource:
     """Make the workspace and say what it has to release."""
-    bench = Bench(workspace=Workspace.create(root, ""), clip=clip)
+    bench = Bench(workspace=Workspace.create(root, ""), clip=clip, weights=weights)
     clips = [clip_of(video_id, *categories) for video_id, (categories, _) in WINDOWS.items()]
     media = {}
     for listed, (_, heard) in zip(clips, WINDOWS.values(), strict=True):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from release_bench import CREDIT, CUT, UNLICENSED, WHOLE, all_bytes, make_source
+from release_bench import CREDIT, CUT, UNLICENSED, WHOLE, all_bytes, make_source, sum_again
 
 from vegas_data.errors import ChecksumMismatch, ReleaseError, WorkspaceLocked
 from vegas_data.media.readback import read_back
@@ -257,3 +257,26 @@ def test_a_killed_build_leaves_nothing_half(
 def test_two_builds_at_once_do_not_meet(source: ReleaseSource, tmp_path: Path) -> None:
     with filling(tmp_path / "r"), pytest.raises(WorkspaceLocked):
         build_release(source, ReleaseOptions(), tmp_path / "r")
+
+
+def test_a_release_of_random_features_says_so_and_cannot_be_made_to_hide_it(
+    source: ReleaseSource, features_release: Path, tmp_path: Path
+) -> None:
+    _, key = next(iter(source.media.values()))
+    clip = source.workspace.path(key).read_bytes()
+    build_release(make_source(tmp_path / "workspace", clip, weights="random-7"), ReleaseOptions(), tmp_path / "release")
+    assert check_release(tmp_path / "release")[1] == []
+    assert "mean nothing" not in (features_release / "README.md").read_text(encoding="utf-8")
+    for name in ("README.md", "shards/README.md"):
+        card = tmp_path / "release" / name
+        text = card.read_text(encoding="utf-8")
+        said = [line for line in text.splitlines(keepends=True) if "mean nothing" in line]
+        assert len(said) == 1
+        assert "`flow_lite0`, `lite0`" in said[0]
+        card.write_text(text.replace(said[0], ""), encoding="utf-8")
+        sum_again(tmp_path / "release")
+        assert {finding.code for finding in check_release(tmp_path / "release")[1]} == {"card_mismatch"}
+        card.write_text(text, encoding="utf-8")
+    assert "`random-7`" in (tmp_path / "release" / "README.md").read_text(encoding="utf-8")
+    for tar in (tmp_path / "release" / "shards").glob("*.tar"):
+        assert dict(read_side_car(tar).weights) == {"lite0": "random-7", "flow_lite0": "random-7"}

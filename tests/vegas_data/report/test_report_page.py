@@ -173,6 +173,18 @@ def test_every_sound_has_a_named_button_and_a_film(full: str) -> None:
     assert [a["data-name"] for a in films] == ["original", "frame", "seq"]
 
 
+def test_random_weights_are_shouted_of(planted: ReportData) -> None:
+    assert "mean nothing" not in Page(render(planted)).text
+    assert summary(planted)["random_streams"] == []
+    weights = (("lite0", "ab" * 32), ("flow_lite0", "random-7"))
+    drawn = dataclasses.replace(
+        planted, shards=tuple(dataclasses.replace(shard, weights=weights) for shard in planted.shards)
+    )
+    text = " ".join(Page(render(drawn)).text.split())
+    assert "The features mean nothing. The weights behind flow_lite0 were drawn at random" in text
+    assert summary(drawn)["random_streams"] == ["flow_lite0"]
+
+
 def test_a_mismatch_is_called_one(planted: ReportData) -> None:
     wrong = tuple(
         dataclasses.replace(t, expected="rejected:still") if t.fault == "silent" else t for t in planted.truth

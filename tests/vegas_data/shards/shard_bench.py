@@ -2,7 +2,9 @@
 
 import hashlib
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,8 @@ class Bench:
     clip: bytes
     grid: Grid = field(default_factory=Grid)
     width: int = 8
+    shapes: Mapping[str, tuple[Fraction, tuple[int, ...]]] = field(default_factory=dict)  # rate and shape of a row
+    weights: str = "d" * 12
     streams: dict[str, str] = field(default_factory=lambda: {"lite0": "a" * 12, "flow_lite0": "b" * 12})
 
     def media(self, video_id: str) -> tuple[str, Media]:
@@ -83,24 +87,25 @@ class Bench:
         """An example whose features are drawn by its id."""
         media_key, media = self.media(video_id)
         example = Example(category=category, clip_id=media.clip_id, video_id=video_id, start_ms=start_ms, end_ms=end_ms)
-        num_frames = self.grid.num_frames(example.duration_ms)
         random = np.random.default_rng(list(example.id.encode()))
         features = []
         for stream, digest in self.streams.items():
-            content = npy_bytes(random.normal(size=(num_frames, self.width)).astype(np.float16))
+            rate_hz, row = self.shapes.get(stream, (self.grid.frame_rate_hz, (self.width,)))
+            shape = [int(example.duration_ms * rate_hz / 1000), *row]
+            content = npy_bytes(random.normal(size=shape).astype(np.float16))
             key = f"features/{digest}/{example.id}.npy"
             side_car = {
                 "schema": 1,
                 "stream": stream,
                 "digest": digest,
-                "weights": "d" * 12,
+                "weights": self.weights,
                 "media_sha256": media.sha256,
                 "start_ms": start_ms - media.start_ms,
                 "end_ms": end_ms - media.start_ms,
-                "rate_hz": str(self.grid.frame_rate_hz),
+                "rate_hz": str(rate_hz),
                 "window": 10 if stream.startswith("flow") else 1,
                 "stride": 1,
-                "shape": [num_frames, self.width],
+                "shape": shape,
                 "dtype": "float16",
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "tools": {"torch": "2.13.0"},

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from shard_bench import Bench
 
-from vegas_data.config import load_table
+from vegas_data.config import load_table, to_json
 from vegas_data.records import Example, Extent, Judgment, Media, ShardInfo, Verdict
 from vegas_data.shards import ExampleMeta, FeatureFile, MediaMeta, StreamMeta
 from vegas_data.shards.check import CODES
 from vegas_data.shards.npy import npy_num_bytes
 from vegas_data.shards.schema import example_json, parse_example_json
 from vegas_data.shards.tar import end_of_archive, member_bytes
+from vegas_data.store import SEAL, is_as_written
 from vegas_data.trained import Evaluation, LogEntry, OnsetScore, RunInfo, Sound, SoundSet, SplitLoss
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
@@ -59,6 +60,8 @@ def test_the_examples_on_the_page_follow_the_schema(page: str) -> None:
     example, side_car = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
     meta = parse_example_json(json.dumps(example).encode())
     assert json.loads(example_json(meta)) == example
+    assert is_as_written(to_json(side_car, indent=2).encode())
+    assert side_car.pop(SEAL)
     info = load_table(ShardInfo, side_car, where="formats.md")
     assert info.keys == (meta.key,)
     sizes = [len(example_json(meta)), npy_num_bytes(meta.streams["fc6"].shape), npy_num_bytes((meta.num_samples,))]

@@ -11,10 +11,25 @@ import pytest
 from shard_bench import KEY, OTHER, Bench, contents_of, good, seal
 
 from vegas_data.config import to_json
-from vegas_data.shards import Finding, check_folder, check_shards, read_side_car
+from vegas_data.shards import Finding, check_together, list_shards, prove_folder, prove_shard, read_side_car
 from vegas_data.shards.npy import npy_bytes
 from vegas_data.shards.plan import inputs_digest
 from vegas_data.units import Grid
+from vegas_data.workspace import Workspace
+
+
+def check_folder(folder: Path) -> list[Finding]:
+    return prove_folder(folder)[1]
+
+
+def check_shards(workspace: Workspace) -> list[Finding]:
+    paths, findings = list_shards(workspace)
+    proven = [prove_shard(path) for path in paths]
+    return [
+        *findings,
+        *(finding for _, found in proven for finding in found),
+        *check_together(shard for shard, _ in proven),
+    ]
 
 
 def codes(bench: Bench) -> list[tuple[str, str, str]]:
@@ -152,7 +167,7 @@ def test_an_edited_side_car_is_found(bench: Bench, tar: Path, field: str) -> Non
 
 def test_a_side_car_in_another_form_is_found(bench: Bench, tar: Path) -> None:
     side_car_of(tar).write_text(to_json(read_side_car(tar)))
-    assert codes(bench) == [("schema_mismatch", side_car_of(tar).name, "")]
+    assert codes(bench) == [("checksum_mismatch", side_car_of(tar).name, "")]
 
 
 def test_a_missing_number_is_found(bench: Bench) -> None:

@@ -5,12 +5,21 @@ import itertools
 import pickle
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from shard_bench import Bench
 
 from vegas_data.errors import SchemaMismatch, ShardError
-from vegas_data.shards import FeatureFile, ShardOptions, is_fresh, plan_shards, shards_folder, surplus_shards
+from vegas_data.shards import (
+    FeatureFile,
+    ShardOptions,
+    is_fresh,
+    outgrown_shards,
+    plan_shards,
+    shards_folder,
+    surplus_shards,
+)
 from vegas_data.units import Grid
 
 
@@ -112,6 +121,23 @@ def test_shards_that_nobody_plans_any_more_are_listed(bench: Bench) -> None:
     for key in surplus:
         bench.workspace.remove_artefact(key)
     assert surplus_shards(bench.workspace, folder, fewer, categories={"drum", "dog"}) == []
+
+
+def test_outgrown_shards_are_of_the_same_streams_and_of_these_categories(bench: Bench) -> None:
+    sources = [bench.source("demo-001", category="dog"), bench.source("demo-002")]
+    first, second = bench.plan(*sources), bench.plan(*sources, max_examples=1)
+    for plan in (*first, *second):
+        bench.write(plan)
+    folder = second[0].key.rpartition("/")[0]
+    find = partial(outgrown_shards, bench.workspace, folder)
+    assert find(bench.streams, categories={"drum", "dog"}) == [plan.key for plan in first]
+    assert find(bench.streams, categories={"drum"}) == [first[1].key]
+    for plan in first:
+        bench.workspace.path(plan.key).unlink()  # elsewhere, with side-cars that nobody has twice
+    assert find({"lite0": "0" * 12}, categories={"drum", "dog"}) == []
+    for plan in first:
+        bench.workspace.path(f"{plan.key}.json").rename(bench.workspace.path(plan.key))
+    assert find(bench.streams, categories={"drum", "dog"}) == [plan.key for plan in first], "a removal was interrupted"
 
 
 def test_the_folder_depends_on_options_grid_and_streams_only() -> None:

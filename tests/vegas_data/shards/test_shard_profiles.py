@@ -6,7 +6,7 @@ import pytest
 from shard_bench import MP4, as_profile
 
 from vegas_data.errors import SchemaMismatch
-from vegas_data.shards import Profile, ShardReader, check_folder, prove_folder, read_shard
+from vegas_data.shards import Profile, ShardReader, prove_folder, read_shard
 from vegas_data.shards.schema import member_names
 
 
@@ -33,7 +33,7 @@ def test_each_profile_reads_back_and_is_proven(tar: Path, profile: Profile) -> N
 
 def test_a_folder_holds_one_profile(tar: Path) -> None:
     as_profile(tar, "features")
-    (finding,) = check_folder(tar.parent)
+    (finding,) = prove_folder(tar.parent)[1]
     assert (finding.code, finding.message) == (
         "schema_mismatch",
         "a shard of profile features, train belongs here",

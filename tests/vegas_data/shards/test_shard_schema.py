@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,13 @@ def test_what_is_written_is_read_back() -> None:
     assert validate_example_json(example_json(META), shard=SHARD, key=KEY) == META
 
 
+@pytest.mark.parametrize(("rate_hz", "rows"), [(8.0, 36), (1 / 3, 1), (0.1, 1), (30_000 / 1001, 134), (120.0, 540)])
+def test_a_stream_may_have_a_rate_and_a_shape_of_its_own(rate_hz: float, rows: int) -> None:
+    stream = replace(META.streams["fc6"], rate_hz=rate_hz, shape=(rows, 14, 14, 512))
+    meta = replace(META, streams={**META.streams, "conv5": stream})
+    assert validate_example_json(example_json(meta), shard=SHARD, key=KEY) == meta
+
+
 def test_no_null_every_key_and_floats_with_a_point() -> None:
     text = example_json(META).decode()
     assert "null" not in text
@@ -98,7 +106,9 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "stream called audio": (lambda d: d["streams"].update(audio=d["streams"].pop("fc6")), "stream name"),
     "stream with a dot": (lambda d: d["streams"].update({"a.b": d["streams"].pop("fc6")}), "stream name"),
     "empty shape": (lambda d: d["streams"]["fc6"].update(shape=[]), "shape is not positive"),
-    "row missing": (lambda d: d["streams"]["fc6"].update(shape=[69, 4096]), "contradicts num_frames"),
+    "row missing": (lambda d: d["streams"]["fc6"].update(shape=[69, 4096]), "70 rows at 15.625 Hz"),
+    "rows of another rate": (lambda d: d["streams"]["fc6"].update(rate_hz=8.0), "36 rows at 8.0 Hz"),
+    "no row at a low rate": (lambda d: d["streams"]["fc6"].update(rate_hz=0.1), "1 rows at 0.1 Hz"),
     "other key": (
         lambda d: d.update(start_ms=0, end_ms=4500, key=f"{KEY[:11]}_000000000_000004500"),
         "JSON is that of",

@@ -17,8 +17,8 @@ transformers = pytest.importorskip("transformers")
 import torch  # noqa: E402
 from tiny_networks import save_tiny_clip, save_tiny_siglip  # noqa: E402
 
+from vegas_data.networks.pictures import prepare_pictures  # noqa: E402
 from vegas_data.verify.scorers.clip import NEUTRAL, Clip, load_clip  # noqa: E402
-from vegas_data.verify.scorers.pictures import prepare_pictures  # noqa: E402
 from vegas_data.verify.scorers.zero_shot import ZeroShotScorer, against_neutral  # noqa: E402
 
 DRUM = Category(name="drum", title="Drum", prompts=("a photo of a drum", "a person drumming"))

@@ -1,8 +1,5 @@
 """The scorer in docs/extending.md, taken from the page, installed as a package, and run over a clip."""
 
-import re
-import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,40 +8,24 @@ import numpy as np
 import pytest
 from verify_cases import FAKE_REGISTRY, FAKES, OPTIONS, hits, make_job, photograph, still_window, write_clip
 
+from tests.extending_page import PAGE, installed, tables_of
 from vegas_data.config import load_table
 from vegas_data.records import Category
 from vegas_data.verify import ScorerOptions, check_coverage, make_verifier, read_scores
-from vegas_data.verify.scorers import ENTRY_POINTS, Registry, load_registry
+from vegas_data.verify.scorers import Registry, load_registry
 from vegas_data.workspace import Workspace
-
-PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The registry of a machine on which the page's package is installed."""
-    (code,) = blocks("python")
-    project, _ = (tomllib.loads(block) for block in blocks("toml"))
-    site = tmp_path / "site"
-    info = site / "flash_bang-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "flash_bang.py").write_text(code, encoding="utf-8")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: flash-bang\nVersion: 1.0\n", encoding="utf-8")
-    points = project["project"]["entry-points"][ENTRY_POINTS]
-    lines = [f"[{ENTRY_POINTS}]", *(f"{name} = {value}" for name, value in points.items())]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(site))
-    yield load_registry.__wrapped__()
-    sys.modules.pop("flash_bang", None)
+    with installed("A scorer", tmp_path, monkeypatch):
+        yield load_registry.__wrapped__()
 
 
 @pytest.fixture
 def advised(registry: Registry) -> ScorerOptions:
-    _, recipe = (tomllib.loads(block) for block in blocks("toml"))
+    (recipe,) = tables_of("A scorer", "verify")
     (row,) = recipe["verify"]["scorers"]
     return load_table(ScorerOptions, row, where="docs/extending.md")
 

@@ -13,7 +13,7 @@ transformers = pytest.importorskip("transformers")
 
 from tiny_networks import save_preprocessor  # noqa: E402
 
-from vegas_data.verify.scorers.pictures import Preparation, prepare_pictures, read_preparation  # noqa: E402
+from vegas_data.networks.pictures import Preparation, prepare_pictures, read_preparation  # noqa: E402
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 CLIP = Preparation(height=64, width=64, shorter_px=64, resample=3, mean=MEAN, std=STD)

@@ -9,17 +9,17 @@ import pytest
 from verify_cases import photograph, still_window
 
 from vegas_data.errors import WeightsMissing
+from vegas_data.networks.snapshot import find_snapshot, snapshot_digest
 from vegas_data.records import Category
 from vegas_data.verify import ScorerOptions
 from vegas_data.verify.scorers import SHIPPED
-from vegas_data.verify.scorers.snapshot import find_snapshot, snapshot_digest
 
 transformers = pytest.importorskip("transformers")
 
 import torch  # noqa: E402
 from tiny_networks import save_tiny_siglip  # noqa: E402
 
-from vegas_data.verify.scorers.pictures import prepare_pictures, read_preparation  # noqa: E402
+from vegas_data.networks.pictures import prepare_pictures, read_preparation  # noqa: E402
 from vegas_data.verify.scorers.siglip2 import Siglip2, load_siglip2  # noqa: E402
 from vegas_data.verify.scorers.zero_shot import ZeroShotScorer  # noqa: E402
 

@@ -9,6 +9,7 @@ from verify_cases import FAKES, FINE, NO, SILENT, UNSURE, YES, clip_scores
 
 from vegas_data.errors import WorkspaceError
 from vegas_data.records import Clip
+from vegas_data.store import place_file
 from vegas_data.verify import (
     ClipScores,
     TableCounts,
@@ -176,3 +177,33 @@ def test_scores_are_a_plain_record() -> None:
     scores = clip_scores([(YES, YES, FINE)])
     assert isinstance(scores, ClipScores)
     assert pickle.loads(pickle.dumps(scores)) == scores
+
+
+def test_what_says_that_the_tables_are_new_is_the_last_of_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = put_scores(workspace)
+    write_tables(workspace, clips, FAKES, "d", ("drum",), inputs="older")
+    write_tables(workspace, clips[1:], FAKES, "d", ("drum",), inputs="newer")
+    newer = all_bytes(workspace)
+    placed: list[str] = []
+    most = 0
+
+    def place_or_stop(file: Path, path: Path) -> None:
+        if len(placed) == most:
+            raise KeyboardInterrupt
+        placed.append(path.name)
+        place_file(file, path)
+
+    for most in range(6):  # noqa: B007 - it is, by what is called
+        monkeypatch.undo()
+        write_tables(workspace, clips, FAKES, "d", ("drum",), inputs="older")
+        placed.clear()
+        monkeypatch.setattr("vegas_data.store.place_file", place_or_stop)
+        try:
+            write_tables(workspace, clips[1:], FAKES, "d", ("drum",), inputs="newer")
+        except KeyboardInterrupt:
+            assert tables_made_with(workspace)["inputs"] == "older", placed
+        else:
+            assert all_bytes(workspace) == newer
+    assert len(placed) == 5

@@ -34,18 +34,19 @@ def save_tokenizer(folder: Path, specials: Sequence[str], *, words: Sequence[str
     ).save_pretrained(folder)
 
 
-def save_tiny_clip(folder: Path) -> Path:
+def save_tiny_clip(folder: Path, *, size_px: int = 64, patch_px: int = 16, width: int = 16) -> Path:
     text = {**LAYERS, "vocab_size": 32, "max_position_embeddings": 16, "bos_token_id": 0, "eos_token_id": 2}
-    vision = {**LAYERS, "image_size": 64, "patch_size": 16}
+    vision = {**LAYERS, "image_size": size_px, "patch_size": patch_px}
     torch.manual_seed(7)
-    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
+    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=width)
     network = transformers.CLIPModel(config)
     with torch.no_grad():
         network.logit_scale.fill_(2.0)
     network.save_pretrained(folder)
     save_tokenizer(folder, ("<s>", "<pad>", "</s>", "<unk>"))
     colours = {"image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28]}
-    save_preprocessor(folder, size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}, resample=3, **colours)
+    crop = {"height": size_px, "width": size_px}
+    save_preprocessor(folder, size={"shortest_edge": size_px}, crop_size=crop, resample=3, **colours)
     return folder
 
 

@@ -5,11 +5,15 @@ x10, y10, in bytes with a bound of 20 px, minus 128, as its public weights were 
 """
 
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vegas_data.features.encoders import Encoder, EncoderSpec
 from vegas_data.features.options import StreamOptions
+from vegas_data.records import RANDOM_WEIGHTS
 from vegas_data.weights import load_registry, locate, select_model, weights_digest
+
+if TYPE_CHECKING:
+    from vegas_data.networks.vgg import VggFc6
 
 PICTURE_WEIGHTS: Final = "vgg19-fc6"
 FLOW_WEIGHTS: Final = "temporal-vgg16-fc6"
@@ -18,29 +22,36 @@ SIZE_PX: Final = 224
 WINDOW: Final = 10
 
 
-def _load_pictures(stream: StreamOptions, device: str) -> Encoder:
+def _load(stream: StreamOptions, device: str) -> Encoder:
+    from vegas_data.networks import vgg
+
+    name = FLOW_WEIGHTS if stream.flow is not None else PICTURE_WEIGHTS
+    load = vgg.load_temporal_vgg16_fc6 if stream.flow is not None else vgg.load_vgg19_fc6
+    return _encoder(load(locate(select_model(load_registry(), name))), stream, device, weights_digest(name))
+
+
+def _draw(stream: StreamOptions, device: str, seed: int) -> Encoder:
+    import torch
+
+    from vegas_data.networks import vgg
+    from vegas_data.networks.drawn import draw_weights
+
+    with torch.device("meta"):
+        network = vgg.TemporalVgg16Fc6() if stream.flow is not None else vgg.Vgg19Fc6()
+    return _encoder(draw_weights(network, seed), stream, device, f"{RANDOM_WEIGHTS}{seed}")
+
+
+def _encoder(network: "VggFc6", stream: StreamOptions, device: str, weights: str) -> Encoder:
     from vegas_data.features.encoders.torch_encoder import TorchEncoder
     from vegas_data.networks import vgg
 
     return TorchEncoder(
-        vgg.load_vgg19_fc6(locate(select_model(load_registry(), PICTURE_WEIGHTS))),
+        network,
         name=stream.encoder,
-        weights_digest=weights_digest(PICTURE_WEIGHTS),
+        weights_digest=weights,
         device=device,
-        prepare=vgg.preprocess_rgb,
-    )
-
-
-def _load_flow(stream: StreamOptions, device: str) -> Encoder:
-    from vegas_data.features.encoders.torch_encoder import TorchEncoder
-    from vegas_data.networks import vgg
-
-    return TorchEncoder(
-        vgg.load_temporal_vgg16_fc6(locate(select_model(load_registry(), FLOW_WEIGHTS))),
-        name=stream.encoder,
-        weights_digest=weights_digest(FLOW_WEIGHTS),
-        device=device,
-        prepare=vgg.preprocess_flow,
+        prepare=vgg.preprocess_rgb if stream.flow is None else vgg.preprocess_flow,
+        stream=stream,
     )
 
 
@@ -50,7 +61,8 @@ PICTURES: Final = EncoderSpec(
     sees="pictures",
     feature_shape=(NUM_FEATURES,),
     weights_digest=partial(weights_digest, PICTURE_WEIGHTS),
-    load=_load_pictures,
+    load=_load,
+    draw=_draw,
     size_px=SIZE_PX,
 )
 
@@ -60,7 +72,8 @@ FLOW: Final = EncoderSpec(
     sees="flow",
     feature_shape=(NUM_FEATURES,),
     weights_digest=partial(weights_digest, FLOW_WEIGHTS),
-    load=_load_flow,
+    load=_load,
+    draw=_draw,
     size_px=SIZE_PX,
     window=WINDOW,
 )

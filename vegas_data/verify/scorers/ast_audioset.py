@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from vegas_data.errors import WeightsMissing
+from vegas_data.networks.pretrained import PREPROCESSOR, load_network, opening, read_settings
+from vegas_data.networks.snapshot import find_snapshot, remedy_for
 from vegas_data.records import Category, Side
 from vegas_data.verify.scorers.heard_classes import columns_of
-from vegas_data.verify.scorers.pretrained import PREPROCESSOR, load_network, opening, read_settings
 from vegas_data.verify.scorers.seam import SAMPLE_RATE_HZ
-from vegas_data.verify.scorers.snapshot import find_snapshot, remedy_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,10 +19,10 @@ import torch
 from torch.nn import functional
 
 from vegas_data.errors import WeightsMissing
+from vegas_data.networks.pretrained import PREPROCESSOR, load_network, load_tokenizer, opening, read_settings
+from vegas_data.networks.snapshot import find_snapshot, remedy_for
 from vegas_data.records import MAX_CLIP_MS, Category
-from vegas_data.verify.scorers.pretrained import PREPROCESSOR, load_network, load_tokenizer, opening, read_settings
 from vegas_data.verify.scorers.seam import SAMPLE_RATE_HZ
-from vegas_data.verify.scorers.snapshot import find_snapshot, remedy_for
 from vegas_data.verify.scorers.zero_shot import ZeroShotScorer, against_neutral
 
 if TYPE_CHECKING:

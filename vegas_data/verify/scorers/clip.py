@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.nn import functional
 
+from vegas_data.networks.pictures import Preparation, prepare_pictures, read_preparation, require_size
+from vegas_data.networks.pretrained import load_network, load_tokenizer, opening
+from vegas_data.networks.snapshot import find_snapshot
 from vegas_data.records import Category
-from vegas_data.verify.scorers.pictures import Preparation, prepare_pictures, read_preparation, require_size
-from vegas_data.verify.scorers.pretrained import load_network, load_tokenizer, opening
-from vegas_data.verify.scorers.snapshot import find_snapshot
 from vegas_data.verify.scorers.zero_shot import ZeroShotScorer, against_neutral
 
 if TYPE_CHECKING:

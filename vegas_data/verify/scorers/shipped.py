@@ -68,7 +68,7 @@ def _pinned(name: str) -> Callable[[ScorerOptions], str]:
 
 def _snapshot(name: str) -> Callable[[ScorerOptions], str]:
     def snapshot_of(options: ScorerOptions) -> str:
-        from vegas_data.verify.scorers.snapshot import snapshot_digest
+        from vegas_data.networks.snapshot import snapshot_digest
 
         return snapshot_digest(name, options.model)
 

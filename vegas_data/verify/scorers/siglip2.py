@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.nn import functional
 
+from vegas_data.networks.pictures import Preparation, prepare_pictures, read_preparation, require_size
+from vegas_data.networks.pretrained import load_network, load_tokenizer
+from vegas_data.networks.snapshot import find_snapshot
 from vegas_data.records import Category
-from vegas_data.verify.scorers.pictures import Preparation, prepare_pictures, read_preparation, require_size
-from vegas_data.verify.scorers.pretrained import load_network, load_tokenizer
-from vegas_data.verify.scorers.snapshot import find_snapshot
 from vegas_data.verify.scorers.zero_shot import ZeroShotScorer
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def load_siglip2(model: str, digest: str, device: str = "cpu") -> ZeroShotScorer
     """Load the network and its tokenizer from a folder or hub id.
 
     Raises:
-        ScorerMissing: ``transformers`` is not installed. WeightsMissing: no snapshot, or not of this network.
+        DependencyMissing: ``transformers`` is not installed. WeightsMissing: no snapshot, or not of this network.
         DeviceMissing: there is no such device.
     """
     folder = find_snapshot(NAME, model)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from vegas_data.config import digest
-from vegas_data.errors import ScorerMissing, WeightsMissing
+from vegas_data.errors import DependencyMissing, WeightsMissing
 from vegas_data.models import load_registry, select_model
 from vegas_data.store import sha256_of
 
@@ -16,25 +16,25 @@ SNAPSHOT_FILES: Final = ("*.json", "*.model", "merges.txt", "*.safetensors")
 
 
 def remedy_for(name: str) -> str:
-    """What to do about a snapshot that is not what the scorer needs."""
-    return f"name another folder or hub id as `model` of the scorer {name}, or download the snapshot again"
+    """What to do about a snapshot that is not what is needed."""
+    return f"download the snapshot of {name} again; for a scorer, another folder or hub id can be its `model`"
 
 
-def no_transformers(name: str) -> ScorerMissing:
+def no_transformers(name: str) -> DependencyMissing:
     """The error for a machine without the extra."""
-    return ScorerMissing(f"scorer {name} needs transformers", remedy="pip install 'vegas-data[scorers]'")
+    return DependencyMissing(f"{name} needs transformers", remedy="pip install 'vegas-data[scorers]'")
 
 
 def find_snapshot(name: str, model: str = "") -> Path:
-    """Folder of a scorer's weights: ``model`` itself if it is one, else the snapshot of that id in the hub's cache.
+    """Folder of a network's weights: ``model`` itself if it is one, else the snapshot of that id in the hub's cache.
 
     Nothing is downloaded here: every command asks for the digest, and none of them should bring gigabytes unasked.
 
     Args:
-        name: of the scorer, and of its row in ``manifests/models.toml``, which knows the default id.
+        name: of its row in ``manifests/models.toml``, which knows the default id.
 
     Raises:
-        ScorerMissing: ``transformers`` is not installed. WeightsMissing: the snapshot is not on this machine.
+        DependencyMissing: ``transformers`` is not installed. WeightsMissing: the snapshot is not on this machine.
     """
     if model and Path(model).is_dir():
         return Path(model)
@@ -61,10 +61,10 @@ def find_snapshot(name: str, model: str = "") -> Path:
 
 
 def snapshot_digest(name: str, model: str = "") -> str:
-    """Digest of every file of a snapshot that can change a score.
+    """Digest of every file of a snapshot that can change a number.
 
     Raises:
-        ScorerMissing, WeightsMissing: as ``find_snapshot``.
+        DependencyMissing, WeightsMissing: as ``find_snapshot``.
     """
     return _digest_of_folder(find_snapshot(name, model).resolve())
 

@@ -15,7 +15,7 @@ import torch
 from vegas_data.config import load_table
 from vegas_data.device import confine_torch
 from vegas_data.errors import RecipeError, WeightsMissing
-from vegas_data.verify.scorers.snapshot import no_transformers, remedy_for
+from vegas_data.networks.snapshot import no_transformers, remedy_for
 
 T = TypeVar("T")
 PREPROCESSOR: Final = "preprocessor_config.json"
@@ -26,10 +26,10 @@ def load_network(name: str, folder: Path, architecture: str, device: str = "cpu"
     """The network in a snapshot, frozen, in float32, on its device, for one thread.
 
     Args:
-        name: of the scorer. architecture: the name of its class in ``transformers``.
+        name: of its row in ``manifests/models.toml``. architecture: the name of its class in ``transformers``.
 
     Raises:
-        ScorerMissing: ``transformers`` is not installed. WeightsMissing: no snapshot of this network.
+        DependencyMissing: ``transformers`` is not installed. WeightsMissing: no snapshot of this network.
         DeviceMissing: there is no such device.
     """
     confine_torch(device)
@@ -66,7 +66,7 @@ def read_settings(name: str, folder: Path, cls: type[T], pick: Callable[[Mapping
         pick: from the file's table to that of ``cls``.
 
     Raises:
-        WeightsMissing: missing, damaged, or of a kind this scorer does not know.
+        WeightsMissing: missing, damaged, or of a kind that is not known here.
     """
     path = folder / PREPROCESSOR
     try:

@@ -3,11 +3,12 @@
 from typing import Final, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from vegas_data.features.flow.tvl1 import Flow
 from vegas_data.features.pictures import Pixels
-from vegas_data.features.tvl1 import Flow
 
-NO_MOTION_BYTE: Final = 128
+NO_MOTION: Final = 128
 LEVELS: Final = 255
 
 
@@ -21,6 +22,15 @@ def quantise(flow: Flow, *, bound_px: float = 20.0) -> Pixels:
     """
     levels = (flow.astype(np.float64) + bound_px) * (LEVELS / (2 * bound_px))
     return cast(Pixels, np.rint(np.clip(levels, 0, LEVELS)).astype(np.uint8))
+
+
+def unrounded(flow: Flow, *, bound_px: float = 20.0) -> npt.NDArray[np.float32]:
+    """128 + 255 v / (2 bound), clipped to 0 to 255: the levels of ``quantise``, half a level higher and not rounded.
+
+    Shape: float32 [...], pixels → float32 [...].
+    """
+    levels = flow * np.float32(LEVELS / (2 * bound_px)) + np.float32(NO_MOTION)
+    return cast("npt.NDArray[np.float32]", np.clip(levels, 0, LEVELS).astype(np.float32))
 
 
 def flow_to_rgb(flow: Flow, *, bound_px: float) -> Pixels:

@@ -13,8 +13,8 @@ import torch
 from torch.nn import functional
 
 from vegas_data.errors import WeightsMissing
-from vegas_data.verify.scorers.pretrained import PREPROCESSOR, read_settings
-from vegas_data.verify.scorers.snapshot import remedy_for
+from vegas_data.networks.pretrained import PREPROCESSOR, read_settings
+from vegas_data.networks.snapshot import remedy_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,9 +66,18 @@ def prepare_pictures(frames: "NDArray[np.uint8]", preparation: Preparation, devi
     x_tchw = functional.interpolate(x_tchw, size=size, mode=_INTERPOLATIONS[preparation.resample], antialias=True)
     top, left = (size[0] - preparation.height) // 2, (size[1] - preparation.width) // 2
     x_tchw = x_tchw[:, :, top : top + preparation.height, left : left + preparation.width]
-    x_tchw = x_tchw.round().clamp(0, 255).div(255)
-    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (preparation.mean, preparation.std))
-    return (x_tchw - mean) / std
+    return normalise(x_tchw.round().clamp(0, 255), preparation)
+
+
+def normalise(x_tchw: torch.Tensor, preparation: Preparation) -> torch.Tensor:
+    """Levels from 0 to 255 as the network wants them; the picture has its size already.
+
+    Shape:
+        [T, 3, H, W] → float32 [T, 3, H, W].
+    """
+    colours = (preparation.mean, preparation.std)
+    mean, std = (torch.tensor(values, device=x_tchw.device).view(1, 3, 1, 1) for values in colours)
+    return (x_tchw.to(torch.float32).div(255) - mean) / std
 
 
 def require_size(name: str, folder: Path, preparation: Preparation, network: Any) -> None:
@@ -86,7 +95,7 @@ def read_preparation(name: str, folder: Path) -> Preparation:
     """What ``preprocessor_config.json`` says about size, interpolation, crop and normalisation.
 
     Raises:
-        WeightsMissing: missing, damaged, or of a kind this scorer does not know.
+        WeightsMissing: missing, damaged, or of a kind that is not known here.
     """
     return read_settings(name, folder, Preparation, _pick)
 
