@@ -24,6 +24,8 @@ Split = Literal["train", "val", "test"]
 YOUTUBE_ID_LENGTH: Final = 11
 MAX_CLIP_MS: Final = 10_000
 MAX_TIME_MS: Final = 999_999_999
+MAX_STREAMS: Final = 32
+"""Of features, in a recipe and in a shard."""
 RANDOM_WEIGHTS: Final = "random-"
 """What the weights of an encoder are called, before the seed, that were drawn at random."""
 _VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
 
+from vegas_data.records import MAX_STREAMS
+
 Crop = Literal["center", "squash"]
 AtEnds = Literal["repeat", "zero"]
 Precision = Literal["float32", "bfloat16", "auto"]
@@ -26,7 +28,8 @@ MAX_SEED: Final = 2**32 - 1
 FLOW_ENGINE_VERSIONS: Final[Mapping[str, int]] = {"opencv": 1, "numba": 1, "torch": 1}
 # Device → what ``auto`` means there.
 AUTO_FLOW_ENGINES: Final[Mapping[str, str]] = {"cpu": "numba", "cuda": "torch"}
-RESERVED_NAMES: Final = frozenset({"audio"})  # the shard's own member, ``.audio.npy``
+# The shard's own member, ``.audio.npy``, and what ``--only`` calls all streams of a kind.
+RESERVED_NAMES: Final = ("audio", "flow", "pictures")
 _STREAM_NAME: Final = re.compile(r"[a-z0-9_]{1,32}", re.ASCII)
 
 
@@ -144,8 +147,8 @@ class FeatureOptions:
 
     def __post_init__(self) -> None:
         names = [stream.name for stream in self.streams]
-        if not names or len(set(names)) != len(names):
-            raise ValueError("at least one stream, and each name once")
+        if not 1 <= len(names) <= MAX_STREAMS or len(set(names)) != len(names):
+            raise ValueError(f"1 to {MAX_STREAMS} streams, and each name once")
         if not 1 <= self.batch_size <= MAX_BATCH_SIZE:
             raise ValueError(f"batch_size must be 1 to {MAX_BATCH_SIZE}")
         if self.random_weights is not None and not 0 <= self.random_weights <= MAX_SEED:

@@ -40,7 +40,6 @@ UNKNOWN_LICENCE: Final = "NOASSERTION"  # SPDX's word for it
 
 MAX_JSON_BYTES: Final = 64 * 2**10
 MAX_MEMBER_BYTES: Final = 64 * 2**20
-MAX_STREAMS: Final = 32
 MAX_TEXT: Final = 256
 
 SHARD_NAME: Final = re.compile(r"([a-z][a-z0-9_]*)-(train|val|test)-([0-9]{6})\.tar", re.ASCII)

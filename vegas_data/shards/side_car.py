@@ -10,12 +10,11 @@ from typing import Final
 
 from vegas_data.config import load_table
 from vegas_data.errors import RecipeError
-from vegas_data.records import ShardInfo
+from vegas_data.records import MAX_STREAMS, ShardInfo
 from vegas_data.shards.options import MAX_EXAMPLES, Profile
 from vegas_data.shards.schema import (
     KEY,
     MAX_MEMBER_BYTES,
-    MAX_STREAMS,
     SCHEMA,
     SHA256,
     SHARD_NAME,

@@ -32,6 +32,8 @@ def test_reads_from_a_table() -> None:
         {"name": "Fc6"},
         {"name": ""},
         {"name": "audio"},
+        {"name": "flow"},
+        {"name": "pictures"},
         {"size_px": 8},
         {"crop_fraction": 0.0},
         {"crop_fraction": 1.1},
@@ -65,5 +67,9 @@ def test_refuses_two_streams_of_one_name() -> None:
     stream = StreamOptions(name="fc6", encoder="vgg19-fc6")
     with pytest.raises(ValueError, match="once"):
         FeatureOptions(streams=(stream, stream))
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="1 to 32 streams"):
         FeatureOptions(streams=())
+    many = tuple(StreamOptions(name=f"s{number}", encoder="vgg19-fc6") for number in range(33))
+    with pytest.raises(ValueError, match="1 to 32 streams"):
+        FeatureOptions(streams=many)  # more than a shard has
+    assert len(FeatureOptions(streams=many[1:]).streams) == 32
