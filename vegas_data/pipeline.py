@@ -23,7 +23,7 @@ from vegas_data.clips import FETCH, clips_digest, fetched, licences, truth_of_co
 from vegas_data.config import digest
 from vegas_data.context import Run
 from vegas_data.device import Device, require_device
-from vegas_data.errors import ManifestError, ReleaseError, WorkspaceError
+from vegas_data.errors import ManifestError, ReleaseError, WeightsMissing, WorkspaceError
 from vegas_data.evidence import read_evidence
 from vegas_data.onsets import write_onsets
 from vegas_data.records import Clip, Example
@@ -194,7 +194,9 @@ def feature_jobs(run: Run) -> Jobs:
     return jobs
 
 
-def run_featurize(run: Run, device: str = "cpu", only: tuple[str, ...] = ()) -> list[Summary]:
+def run_featurize(
+    run: Run, device: str = "cpu", only: tuple[str, ...] = (), *, tell: Callable[[str], None] = lambda line: None
+) -> list[Summary]:
     """Features of the selected examples, then the shards.
 
     Shards hold every example whose features are there, of all streams, whatever was selected now, so that splits are
@@ -202,7 +204,8 @@ def run_featurize(run: Run, device: str = "cpu", only: tuple[str, ...] = ()) -> 
     ``--part``.
 
     Args:
-        only: as for ``featurize_work``.
+        only: as for ``featurize_work``. The weights of other streams need not be here; then there are no shards yet.
+        tell: told of that.
 
     Raises:
         DeviceMissing, DeviceLost, WeightsMissing, RecipeError: see ``features``.
@@ -218,6 +221,13 @@ def run_featurize(run: Run, device: str = "cpu", only: tuple[str, ...] = ()) -> 
     else:
         summary = run.do(work)
     if run.selection.part is not None:
+        return [summary]
+    try:
+        features.stream_digests(run.recipe.features, run.recipe.grid)
+    except WeightsMissing as missing:
+        if not only:
+            raise
+        tell(f"no shards yet, which hold all streams: {missing}; {missing.remedy}")
         return [summary]
     return [summary, run_shards(run, jobs, only)]
 

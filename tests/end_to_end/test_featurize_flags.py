@@ -84,3 +84,16 @@ def test_a_stream_that_is_not_there_is_refused(copy: Path) -> None:
 @pytest.mark.parametrize("size", ["0", "9GiB", "many", "1.5B"])
 def test_sizes_that_no_shard_has_are_refused(copy: Path, size: str) -> None:
     assert vegas("featurize", "--workspace", copy, "--shard-size", size).returncode == 2
+
+
+def test_one_stream_needs_no_weights_of_another(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VEGAS_DATA_WEIGHTS", str(tmp_path / "no weights"))
+    recipe = tmp_path / "two.toml"
+    text = (copy / "recipe.toml").read_text(encoding="utf-8")
+    recipe.write_text(text.replace("[shards]", '[[features.streams]]\nname = "fc6"\nencoder = "vgg19-fc6"\n\n[shards]'))
+    done = vegas("featurize", "--workspace", copy, "--recipe", recipe, "--only", "flow", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [stage["stage"] for stage in json.loads(done.stdout)["stages"]] == ["featurize"]
+    assert "no shards yet" in done.stderr
+    assert "vegas-data weights fetch vgg19-fc6" in done.stderr
+    assert vegas("featurize", "--workspace", copy, "--recipe", recipe).returncode == 5

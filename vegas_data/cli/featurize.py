@@ -1,5 +1,6 @@
 """``vegas-data featurize``."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -61,7 +62,7 @@ def command(
 
     def do(run: "Run") -> "list[Summary]":
         _require_consent(run, random_weights)
-        return pipeline.run_featurize(run, device, only)
+        return pipeline.run_featurize(run, device, only, tell=partial(click.echo, err=True))
 
     return run_verb(
         options,
