@@ -16,11 +16,12 @@ from vegas_data import shards
 from vegas_data.artefacts import KINDS, Owners, check_artefact, list_artefacts
 from vegas_data.context import Run
 from vegas_data.errors import EXIT_DEPENDENCY, VegasError
-from vegas_data.pipeline import stale_shards
+from vegas_data.pipeline import feature_jobs
 from vegas_data.records import Media
 from vegas_data.run.gate import Gate
 from vegas_data.run.stage import Outcome, Stage
-from vegas_data.shards import CheckedShard, Finding
+from vegas_data.sealing import stale_shards
+from vegas_data.shards import CheckedShard, Finding, current_folder
 from vegas_data.store import SIDE_CAR, has_seal
 from vegas_data.workspace import Workspace
 
@@ -148,7 +149,7 @@ def _stale(run: Run) -> list[Finding]:
     try:
         return [
             Finding(file=str(run.workspace.path(key)), key="", code="stale_shard", message=message, remedy=remedy)
-            for key, message in stale_shards(run)
+            for key, message in (stale_shards(run, feature_jobs(run)) if current_folder(run.workspace) else ())
         ]
     except VegasError as error:
         if error.exit_code == EXIT_DEPENDENCY:  # a scorer's weights, say: no fault of the workspace

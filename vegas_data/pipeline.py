@@ -3,7 +3,7 @@
     manifest    AudioSet's tables ─→ Clips, each with its place in a queue
     fetch       Clip ─→ Media        an mp4 of exactly the clip's span; both in ``clips``
     verify      Media ─→ scores ─→ Judgments ─→ Verdicts ─→ Examples        with people: ``reviewing``, ``calibrating``
-    featurize   Examples ─split─→ features ─→ Shards
+    featurize   Examples ─split─→ features ─→ Shards                         the last step in ``sealing``
     train       Shards ─→ models ─→ sounds ─→ their evaluation, by the commands of ``train``
     release     Shards, tables ─→ Release
 
@@ -13,7 +13,7 @@ digest and its place in the workspace, and handed to the driver. Every command o
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -30,12 +30,11 @@ from vegas_data.records import Clip, Example
 from vegas_data.run.driver import Work, in_part, pending_units
 from vegas_data.run.stage import Stage
 from vegas_data.run.summary import Summary
+from vegas_data.sealing import Jobs, plan_shards, run_shards
 from vegas_data.split import split_examples
 from vegas_data.training import Tell, TrainingOptions, train_models
-from vegas_data.workspace import Workspace
 
-VERIFY, FEATURIZE, SHARDS, TRAIN = "verify", "featurize", "shards", "train"
-_GONE = "features of its examples are gone, so that nothing says whether the tables still ask for it"
+VERIFY, FEATURIZE, TRAIN = "verify", "featurize", "train"
 
 
 # --- verify ---------------------------------------------------------------------------------------------------
@@ -149,9 +148,6 @@ def read_examples(run: Run) -> list[Example]:
 # --- featurize ------------------------------------------------------------------------------------------------
 
 
-Jobs = dict[Example, features.FeatureJob]
-
-
 def featurize_work(
     run: Run, jobs: Jobs, device: str = "cpu", only: tuple[str, ...] = (), server: str | None = None
 ) -> Work:
@@ -232,106 +228,6 @@ def run_featurize(
     return [summary, run_shards(run, jobs, only)]
 
 
-def run_shards(run: Run, jobs: Jobs, only: tuple[str, ...] = ()) -> Summary:
-    """Seal what has all its features into shards, and remove shards that no plan asks for any more.
-
-    Shards of another size are made beside the old ones, which go when all the new ones are there. Where features were
-    removed since, a run on some of the examples or streams leaves the shards of these categories as they are.
-    """
-    options, grid, workspace = run.recipe.shards, run.recipe.grid, run.workspace
-    streams = features.stream_digests(run.recipe.features, grid)
-    folder, plans = _plan_shards(run, jobs, streams)
-    is_partial = run.selection.limit is not None or bool(run.selection.categories or only)
-    kept = _irreplaceable(workspace, jobs, streams) if is_partial else {}
-    plans = [plan for plan in plans if plan.category not in kept.values()]
-    categories = set(run.categories).difference(kept.values())
-    stage = Stage[shards.ShardPlan](
-        name=SHARDS,
-        digest=digest(folder, [plan.inputs for plan in plans]),
-        make_worker=partial(shards.make_shard_writer, options, workspace, grid),
-    )
-    summary = run.do_all(Work(stage=stage, units=plans, is_done=lambda plan: shards.is_fresh(workspace, plan)))
-    _remove(workspace, shards.surplus_shards(workspace, folder, plans, categories=categories), summary)
-    summary.count_left(len(kept))
-    if kept and shards.current_folder(workspace) != folder:
-        return summary  # what there is of these examples is in the other one
-    shards.set_current_folder(workspace, folder, recipe=run.recipe.digest)
-    if summary.counts["done"] == len(plans):  # else the old ones are all that there is of some examples
-        outgrown = shards.outgrown_shards(workspace, folder, streams, categories=categories)
-        _remove(workspace, outgrown, summary)
-    return summary
-
-
-def _irreplaceable(workspace: Workspace, jobs: Jobs, streams: Mapping[str, str]) -> dict[str, str]:
-    """Key and category of the shards with these streams that hold an example whose features are not here any more."""
-    inventory = features.Inventory(streams, workspace)
-    gone = {(example.category, example.id) for example, job in jobs.items() if inventory.missing(job)}
-    held = shards.held_examples(workspace, streams) if gone else {}
-    return {held[example]: example[0] for example in gone.intersection(held)}
-
-
-def _remove(workspace: Workspace, keys: Iterable[str], summary: Summary) -> None:
-    for key in keys:
-        workspace.remove_artefact(key)
-        summary.counts["removed"] += 1
-
-
-def stale_shards(run: Run) -> list[tuple[str, str]]:
-    """The shards that are not what the tables ask for: key and reason. No tar and no feature file is opened.
-
-    Nothing where no shards have been made so far. Streams are the ones that the shards have: whether the recipe still
-    means these needs the weights of its encoders, and is for ``run_featurize`` to say.
-
-    Raises:
-        WorkspaceError: as ``read_examples``. ShardError, SchemaMismatch: as ``shards.plan_shards``.
-    """
-    workspace, folder = run.workspace, shards.current_folder(run.workspace)
-    if folder is None:
-        return []
-    jobs = feature_jobs(run)
-    made = next((key for key in workspace.keys(folder, ".tar") if workspace.has_artefact(key)), None)
-    if made is None:
-        return [(folder, f"the tables have {len(jobs)} examples, and no shard is there")] if jobs else []
-    streams = dict(shards.read_side_car(workspace.path(made)).streams)
-    asked, plans = _plan_shards(run, jobs, streams)
-    if asked != folder:
-        return [(folder, "the recipe asks for shards of another size, or on another grid")]
-    stale = {plan.key: "not what the tables ask for" for plan in plans if not shards.is_fresh(workspace, plan)}
-    surplus = shards.surplus_shards(workspace, folder, plans, categories=run.categories)
-    stale |= dict.fromkeys(surplus, "the tables do not ask for it")
-    gone = _irreplaceable(workspace, jobs, streams)
-    return [(key, _GONE if key in gone else reason) for key, reason in stale.items()]
-
-
-def _plan_shards(run: Run, jobs: Jobs, streams: Mapping[str, str]) -> tuple[str, list[shards.ShardPlan]]:
-    """The folder of the shards with these streams (name and digest), and the shards that there must be."""
-    options, grid = run.recipe.shards, run.recipe.grid
-    plans = shards.plan_shards(
-        _shard_sources(run, jobs, streams), streams=streams, options=options, grid=grid, recipe=run.recipe.digest
-    )
-    return shards.shards_folder(options, grid, streams), plans
-
-
-def _shard_sources(run: Run, jobs: Jobs, digests: Mapping[str, str]) -> Iterator[shards.ExampleSource]:
-    """The examples whose every stream is there."""
-    workspace = run.workspace
-    splits = split_examples(jobs, run.recipe.split)
-    licence_of = licences(run)
-    inventory = features.Inventory(digests, workspace)
-    for example, job in jobs.items():
-        if inventory.missing(job):
-            continue
-        keys = [features.feature_key(job, value) for value in digests.values()]
-        yield shards.ExampleSource(
-            example=example,
-            split=splits[example.video_id],
-            media=job.media,
-            media_key=job.media_key,
-            features=tuple(shards.FeatureFile.from_side_car(key, workspace.side_car(key)) for key in keys),
-            licence=licence_of.get(example.clip_id, shards.UNKNOWN_LICENCE),
-        )
-
-
 # --- train ----------------------------------------------------------------------------------------------------
 
 
@@ -369,7 +265,7 @@ def run_release(
 def release_source(run: Run) -> release.ReleaseSource:
     """What the workspace has to release, once its shards are those of its tables; raises as ``run_release``."""
     jobs = feature_jobs(run)
-    folder, plans = _plan_shards(run, jobs, features.stream_digests(run.recipe.features, run.recipe.grid))
+    folder, plans = plan_shards(run, jobs, features.stream_digests(run.recipe.features, run.recipe.grid))
     pending = pending_units(featurize_work(run, jobs), run.ledger)
     stale = [plan.name for plan in plans if not shards.is_fresh(run.workspace, plan)]
     stale += shards.surplus_shards(run.workspace, folder, plans, categories=run.categories)

@@ -22,7 +22,7 @@ from typing import Final
 import click
 import numpy as np
 
-from vegas_data import features, pipeline
+from vegas_data import features, sealing
 from vegas_data.cli.console import print_summary
 from vegas_data.cli.session import Place, worst, writing
 from vegas_data.command import run_command
@@ -79,7 +79,7 @@ def make_workspace(root: Path) -> Workspace:
     return workspace
 
 
-def jobs_in(workspace: Workspace) -> pipeline.Jobs:
+def jobs_in(workspace: Workspace) -> sealing.Jobs:
     """An example of each clip, as if it had been verified."""
     jobs = {}
     for video_id, category in CATEGORIES.items():
@@ -119,7 +119,7 @@ def make_extractor(workspace: Workspace, digests: dict[str, str], grid: Grid) ->
     return extract
 
 
-def featurize(run: Run, jobs: pipeline.Jobs) -> int:
+def featurize(run: Run, jobs: sealing.Jobs) -> int:
     """Features and shards, by the driver; the exit code."""
     digests = features.stream_digests(run.recipe.features, run.recipe.grid)
     stage = Stage[features.FeatureJob](
@@ -132,7 +132,7 @@ def featurize(run: Run, jobs: pipeline.Jobs) -> int:
         units=list(jobs.values()),
         is_done=lambda job: not features.missing_streams(job, digests, run.workspace),
     )
-    summaries = [run.do(work), pipeline.run_shards(run, jobs)]
+    summaries = [run.do(work), sealing.run_shards(run, jobs)]
     for summary in summaries:
         print_summary(summary)
     return worst(summaries)

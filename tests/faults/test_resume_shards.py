@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.small_job import command, jobs_in, make_workspace
-from vegas_data import pipeline
+from vegas_data import sealing
 from vegas_data.cli.session import Place, writing
 from vegas_data.context import Selection
 from vegas_data.ledger import open_ledger
@@ -160,7 +160,7 @@ def test_only_a_run_on_all_examples_gives_up_shards_whose_features_are_gone(
     for size in ("max_examples = 2", "max_examples = 1"):
         with_size(root, "max_examples = 2", size)
         with writing(place, selection, workers=0) as run_on_some:
-            summary = pipeline.run_shards(run_on_some, jobs_in(run_on_some.workspace), only)
+            summary = sealing.run_shards(run_on_some, jobs_in(run_on_some.workspace), only)
         if selection == Selection() and not only:
             assert not [path for path in drums if path.exists()]
         else:
