@@ -1,6 +1,6 @@
 """What several rooms' tests need: a small real video, a browser, and the folder of shared data if it is there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import pytest
 from vegas_data.media.mux import write_mp4
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -46,3 +46,25 @@ def browser() -> "Iterator[Browser]":
         browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_file(browser: "Browser") -> "Iterator[Callable[[Path, int, str], Page]]":
+    """Open a page of ours in a window of some width, light or dark: no complaint, and no request to anywhere."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_at(file: Path, width: int, scheme: str) -> "Page":
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,6 +1,7 @@
 """The page in a real browser: silent, still towards the network, and inside its window at 400 pixels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from vegas_data.report.page import write_report
 from vegas_data.workspace import Workspace
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 
 # Elements that stick out of the window and do not lie in a box that scrolls by itself.
@@ -33,24 +34,8 @@ def report(learned: ReportData, media_path: Callable[[str], Path], tmp_path_fact
 
 
 @pytest.fixture
-def open_page(browser: "Browser", report: Path) -> "Iterator[Callable[[int, str], Page]]":
-    complaints: list[str] = []
-    contexts = []
-
-    def open_at(width: int, scheme: str) -> "Page":
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
-        page.goto(report.as_uri())
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def open_page(open_file: "Callable[[Path, int, str], Page]", report: Path) -> "Callable[[int, str], Page]":
+    return partial(open_file, report)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "light"), (400, "dark")])

@@ -1,7 +1,8 @@
 """A sheet in a real browser: silent, still towards the network, and inside its window from 1400 down to 400 pixels."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,24 +63,8 @@ def page_file(sheet: SheetData, drawing: Drawing, case_path: Path, tmp_path_fact
 
 
 @pytest.fixture
-def open_page(browser: "Browser", page_file: Path) -> "Iterator[Callable[[int, str], Page]]":
-    complaints: list[str] = []
-    contexts = []
-
-    def open_at(width: int, scheme: str) -> "Page":
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
-        page.goto(page_file.as_uri())
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def open_page(open_file: "Callable[[Path, int, str], Page]", page_file: Path) -> "Callable[[int, str], Page]":
+    return partial(open_file, page_file)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (800, "dark"), (400, "light"), (400, "dark")])
